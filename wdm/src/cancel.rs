@@ -1,0 +1,66 @@
+//! Cancellation: one flag, one routine, one exchange.
+
+use crate::device::DeviceObject;
+use crate::irp::Irp;
+use crate::machine::Machine;
+
+/// A cancel routine. It is called with the current location's device and completes the IRP with STATUS_CANCELLED.
+pub type CancelRoutine = fn(&mut Machine, Option<DeviceObject>, Irp);
+
+impl Irp {
+    /// `IoSetCancelRoutine`: an exchange. Setting a routine on an IRP that is cancelled already does not call it:
+    /// look at `cancel` afterwards.
+    ///
+    /// Source: Windows driver documentation, IoSetCancelRoutine.
+    #[inline]
+    pub fn set_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+        std::mem::replace(&mut m[self].cancel_routine, routine)
+    }
+
+    /// Whether a cancel routine is set.
+    pub fn has_cancel_routine(self, m: &mut Machine) -> bool {
+        m[self].cancel_routine.is_some()
+    }
+
+    /// `IoCancelIrp`: sets the flag and calls the routine if there is one. Returns whether there was.
+    ///
+    /// Bug check 0x48 for a routine still set on a completed IRP.
+    ///
+    /// Source: Windows driver documentation, IoCancelIrp and bug check 0x48.
+    pub fn cancel(self, m: &mut Machine) -> bool {
+        let irp = &mut m[self];
+        irp.cancel = true;
+        let Some(routine) = irp.cancel_routine.take() else { return false };
+        if irp.current_location() > irp.stack_count() + 1 {
+            m.bug_check(0x48, [self.address(), 0, 0, 0], "IoCancelIrp");
+        }
+        let device = irp.current().device;
+        routine(m, device, self);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::constants::*;
+
+    fn cancelled(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+        irp.complete_with(m, STATUS_CANCELLED, 0);
+    }
+
+    #[test]
+    fn cancelling_sets_the_flag_with_and_without_a_routine() {
+        Machine::new()
+            .run(|m| {
+                let irp = m.allocate_irp(1).unwrap();
+                assert!(!irp.cancel(m));
+                assert!(m[irp].cancel);
+                assert!(irp.set_cancel_routine(m, Some(cancelled)).is_none());
+                assert!(irp.cancel(m), "setting a routine late does not call it; the next cancel does");
+                assert_eq!(m[irp].io_status.status, STATUS_CANCELLED);
+                assert!(!irp.has_cancel_routine(m));
+            })
+            .unwrap();
+    }
+}

@@ -1,0 +1,46 @@
+//! The Windows I/O manager, modelled: driver and device objects, IRPs with their stack locations, dispatch and
+//! completion, cancellation, buffers, files, the PnP manager's tree, and virtual time.
+//!
+//! Everything hangs off one [`Machine`], which is passed by `&mut`; objects are small `Copy` handles with a
+//! generation. Fields read as `machine[irp].io_status` and `machine[device].stack_size`; the DDIs that move an IRP
+//! are methods of its handle: `irp.call_driver(machine, device)`.
+//!
+//! The accounting is kept as Windows keeps it and nothing is computed from the topology: `StackSize` is a number that
+//! attaching copies, `CurrentLocation` begins at `StackCount` + 1, and the only check is in IoCallDriver.
+
+mod address;
+mod call;
+mod cancel;
+mod device;
+mod file;
+mod ioctl;
+mod irp;
+mod machine;
+mod memory;
+mod names;
+mod observe;
+mod pnp;
+mod schedule;
+mod slab;
+mod status;
+mod stop;
+mod user;
+
+pub use address::Pool;
+pub use cancel::CancelRoutine;
+pub use device::{AddDevice, DeviceData, DeviceObject, Dispatch, DriverData, DriverObject, IoType};
+pub use file::{FileObject, OpenOptions};
+pub use ioctl::{Access, IoctlCode, Method};
+pub use irp::{
+    CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Parameters, RequestorMode, StackLocation,
+};
+pub use machine::Machine;
+pub use memory::Span;
+pub use names::Guid;
+pub use observe::{Observation, Step};
+pub use pnp::{DevNode, IdType, Installation, NodeState, PnpAnswer, PnpMinor, PnpParameters, RelationType};
+pub use schedule::{Context, Irql, Routine, Ticks, Timer};
+pub use slab::{Id, Slab};
+pub use status::{NtStatus, constants};
+pub use stop::{BugCheck, Stop};
+pub use user::Overlapped;

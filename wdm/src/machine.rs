@@ -1,0 +1,155 @@
+//! The machine: one value that owns every device object, IRP, file, buffer, the clock and the schedule.
+
+use std::any::{Any, type_name};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::device::{DeviceData, DriverData};
+use crate::file::FileData;
+use crate::irp::IrpData;
+use crate::memory::Block;
+use crate::names::Names;
+use crate::observe::Observer;
+use crate::pnp::PnpManager;
+use crate::schedule::Schedule;
+use crate::slab::Slab;
+use crate::stop::{BugCheck, Stop};
+use crate::user::UserRequest;
+
+/// One emulated computer, used by one thread and passed by `&mut` to everything that runs on it.
+///
+/// There are no globals behind it: two machines never see each other, and the same calls on a new machine give the
+/// same addresses, the same order and the same log.
+#[derive(Default)]
+pub struct Machine {
+    pub(crate) drivers: Vec<DriverData>,
+    pub(crate) devices: Slab<DeviceData>,
+    pub(crate) irps: Slab<IrpData>,
+    pub(crate) files: Slab<FileData>,
+    pub(crate) blocks: Slab<Block>,
+    pub(crate) requests: Slab<UserRequest>,
+    pub(crate) names: Names,
+    pub(crate) pnp: PnpManager,
+    pub(crate) schedule: Schedule,
+    pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
+    pub(crate) observer: Option<Box<Observer>>,
+    /// Index 0 is the layer that most calls ask for: the framework.
+    extensions: Vec<Box<dyn Any>>,
+    stop: Option<Box<Stop>>,
+    entered: bool,
+}
+
+impl Machine {
+    /// A machine with nothing on it.
+    pub fn new() -> Machine {
+        Machine::default()
+    }
+
+    /// Runs `code` as kernel code on this machine, then everything it made ready (DPCs, work items, PnP work).
+    ///
+    /// This is the one place where a bug check ends: code that calls a DDI which does not return never comes back
+    /// here as `Ok`. Inside another `run` it is an ordinary call.
+    ///
+    /// # Errors
+    /// What stopped the machine, now or earlier: a stopped machine runs nothing any more.
+    pub fn run<R>(&mut self, code: impl FnOnce(&mut Machine) -> R) -> Result<R, Stop> {
+        if let Some(stop) = &self.stop {
+            return Err((**stop).clone());
+        }
+        if self.entered {
+            return Ok(code(self));
+        }
+        self.entered = true;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let result = code(self);
+            self.run_ready();
+            result
+        }));
+        self.entered = false;
+        outcome.map_err(|payload| match payload.downcast::<Stop>() {
+            Ok(stop) => (*self.stop.insert(stop)).as_ref().clone(),
+            Err(panic) => resume_unwind(panic),
+        })
+    }
+
+    /// What stopped the machine, if something did.
+    pub fn stopped(&self) -> Option<&Stop> {
+        self.stop.as_deref()
+    }
+
+    /// Ends the machine and does not return, as `KeBugCheckEx` does not: unwinds to [`Machine::run`].
+    ///
+    /// # Panics
+    /// Outside [`Machine::run`], where there is no entry point to return to.
+    pub fn stop(&self, stop: Stop) -> ! {
+        if !self.entered {
+            panic!("{stop}\n(driver code was called outside Machine::run, which would have returned this as an error)");
+        }
+        resume_unwind(Box::new(stop))
+    }
+
+    /// `KeBugCheckEx`.
+    #[cold]
+    pub fn bug_check(&self, code: u32, parameters: [u64; 4], ddi: &'static str) -> ! {
+        self.stop(Stop::BugCheck(BugCheck { code, parameters, ddi, driver: None, log: Vec::new() }))
+    }
+
+    /// Stops where the real system would go on with undefined behaviour, naming the rule that was broken.
+    #[cold]
+    pub fn undefined(&self, ddi: &'static str, rule: &'static str) -> ! {
+        self.stop(Stop::Undefined { ddi, rule })
+    }
+
+    /// Adds a layer's own state to the machine; the layer finds it again by its type.
+    pub fn add_extension<T: Any>(&mut self, state: T) {
+        self.extensions.push(Box::new(state));
+    }
+
+    /// Whether a layer of this type was added.
+    pub fn has_extension<T: Any>(&self) -> bool {
+        self.extensions.iter().any(|extension| extension.is::<T>())
+    }
+
+    /// The state of the layer `T`.
+    ///
+    /// # Panics
+    /// If the layer was never added: a mistake in the program that builds the machine, not in what it emulates.
+    #[inline]
+    pub fn extension<T: Any>(&self) -> &T {
+        let found = self.extensions.iter().find_map(|extension| extension.downcast_ref());
+        found.unwrap_or_else(|| missing::<T>())
+    }
+
+    /// The state of the layer `T`, to change.
+    ///
+    /// # Panics
+    /// As [`Machine::extension`].
+    #[inline]
+    pub fn extension_mut<T: Any>(&mut self) -> &mut T {
+        let found = self.extensions.iter_mut().find_map(|extension| extension.downcast_mut());
+        found.unwrap_or_else(|| missing::<T>())
+    }
+}
+
+#[cold]
+fn missing<T>() -> ! {
+    panic!("no {} on this machine: add_extension comes first", type_name::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_check_ends_the_machine_and_every_later_call_answers_with_it() {
+        let mut machine = Machine::new();
+        let first = machine.run(|m| -> () { m.bug_check(0x44, [1, 2, 3, 4], "IoCompleteRequest") }).unwrap_err();
+        assert!(matches!(&first, Stop::BugCheck(check) if check.code == 0x44 && check.parameters == [1, 2, 3, 4]));
+        assert_eq!(machine.run(|_| 5).unwrap_err(), first);
+    }
+
+    #[test]
+    #[should_panic(expected = "an ordinary panic")]
+    fn an_ordinary_panic_is_not_mistaken_for_a_bug_check() {
+        let _ = Machine::new().run(|_| panic!("an ordinary panic"));
+    }
+}

@@ -1,0 +1,75 @@
+//! Watching IRPs from outside: what a debugger with a breakpoint on every step would write down.
+
+use crate::device::DeviceObject;
+use crate::irp::{Irp, Major};
+use crate::machine::Machine;
+use crate::status::NtStatus;
+
+/// What happened to an IRP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// A driver was called; the location it got is current now.
+    Call {
+        /// The device that was called.
+        device: DeviceObject,
+        /// The major function it was called with.
+        major: Major,
+    },
+    /// A driver called IoCompleteRequest; the walk up begins.
+    Complete,
+    /// A completion routine is about to run.
+    Routine {
+        /// The routine owner's device; `None` for an originator without a location.
+        owner: Option<DeviceObject>,
+    },
+    /// The walk passed the last location.
+    Done,
+}
+
+/// One step of one IRP with its accounting at that moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observation {
+    /// The IRP.
+    pub irp: Irp,
+    /// What happened.
+    pub step: Step,
+    /// StackCount.
+    pub stack_count: i8,
+    /// CurrentLocation.
+    pub current_location: i8,
+    /// IoStatus.Status.
+    pub status: NtStatus,
+}
+
+/// The observations since watching began.
+#[derive(Default)]
+pub(crate) struct Observer {
+    seen: Vec<Observation>,
+}
+
+impl Machine {
+    /// Begins to write down every step of every IRP. Costs nothing on the I/O path until it is called.
+    pub fn watch_irps(&mut self) {
+        self.observer = Some(Box::default());
+    }
+
+    /// What was written down since [`Machine::watch_irps`] or the last call; watching goes on.
+    pub fn take_observations(&mut self) -> Vec<Observation> {
+        self.observer.as_mut().map(|observer| std::mem::take(&mut observer.seen)).unwrap_or_default()
+    }
+
+    #[cold]
+    pub(crate) fn observe(&mut self, irp: Irp, step: Step) {
+        let data = &self[irp];
+        let seen = Observation {
+            irp,
+            step,
+            stack_count: data.stack_count(),
+            current_location: data.current_location(),
+            status: data.io_status.status,
+        };
+        if let Some(observer) = &mut self.observer {
+            observer.seen.push(seen);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The PnP manager: the devnode tree, and the IRPs that move a device through its life.
+
+mod codes;
+mod devnode;
+mod enumerate;
+mod remove;
+mod root;
+
+pub use codes::{IdType, PnpAnswer, PnpMinor, PnpParameters, RelationType};
+pub use devnode::{DevNode, Installation, NodeState};
+pub(crate) use devnode::PnpManager;
+pub(crate) use remove::file_closed;
+
+use crate::device::DeviceObject;
+use crate::irp::{IoStatus, Irp, Major, Origin, Parameters};
+use crate::machine::Machine;
+use crate::status::{NtStatus, constants::*};
+
+/// Sends a PnP IRP to the top of `device`'s stack in a system thread, and waits for it.
+///
+/// IoStatus is preset to STATUS_NOT_SUPPORTED: a driver that does not handle the minor code leaves it so.
+///
+/// Source: Windows driver documentation, "Passing PnP IRPs down the device stack".
+fn send(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: PnpParameters) -> (IoStatus, PnpAnswer) {
+    let failed = |status: NtStatus| (IoStatus { status, information: 0 }, PnpAnswer::None);
+    if !device.exists(m) {
+        return failed(STATUS_NO_SUCH_DEVICE);
+    }
+    let top = device.top_of_stack(m);
+    let irp: Irp = match m.allocate_irp_for(m[top].stack_size, Origin::System) {
+        Ok(irp) => irp,
+        Err(status) => return failed(status),
+    };
+    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
+    let location = m[irp].next_mut();
+    location.major = Major::Pnp;
+    location.minor = minor as u8;
+    location.parameters = Parameters::Pnp(parameters);
+    let status = irp.send_and_wait(m, top, minor.name());
+    let answer = std::mem::take(&mut m[irp].pnp_answer);
+    irp.free(m);
+    (status, answer)
+}
+
+#[cfg(test)]
+mod tests;

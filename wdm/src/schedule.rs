@@ -1,0 +1,249 @@
+//! What happens later: DPCs, APCs, work items and timers over a virtual clock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::machine::Machine;
+use crate::stop::Stop;
+
+/// A deferred routine. It gets back the word that was queued with it, as a `PVOID` context.
+pub type Routine = fn(&mut Machine, Context);
+
+/// A driver's own word, given back to its routine: `PVOID Context`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Context(pub u64);
+
+impl From<u32> for Context {
+    fn from(word: u32) -> Self {
+        Context(word.into())
+    }
+}
+
+impl From<u64> for Context {
+    fn from(word: u64) -> Self {
+        Context(word)
+    }
+}
+
+/// An interrupt request level. Only these two matter on the request path.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Irql {
+    /// PASSIVE_LEVEL: everything is allowed.
+    #[default]
+    Passive,
+    /// DISPATCH_LEVEL: no waiting, no paged memory.
+    Dispatch,
+}
+
+/// A span of virtual time in units of 100 ns, as Windows counts it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Ticks(pub u64);
+
+impl Ticks {
+    /// `count` milliseconds.
+    pub const fn from_millis(count: u64) -> Ticks {
+        Ticks(count * 10_000)
+    }
+}
+
+/// Names a timer that was set, so that it can be cancelled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Timer {
+    due: Ticks,
+    number: u64,
+}
+
+/// The default schedule: first in, first out within a kind; DPCs before APCs before work items.
+#[derive(Default)]
+pub(crate) struct Schedule {
+    irql: Irql,
+    now: Ticks,
+    timers_set: u64,
+    dpcs: VecDeque<(Routine, Context)>,
+    apcs: VecDeque<(Routine, Context)>,
+    work_items: VecDeque<(Routine, Context)>,
+    timers: BTreeMap<Timer, (Routine, Context)>,
+}
+
+impl Machine {
+    /// `KeGetCurrentIrql`.
+    #[inline]
+    pub fn irql(&self) -> Irql {
+        self.schedule.irql
+    }
+
+    /// `KeRaiseIrql` / `KeLowerIrql`: DPCs that waited run as soon as the level drops.
+    pub fn set_irql(&mut self, irql: Irql) {
+        self.schedule.irql = irql;
+        self.run_dpcs();
+    }
+
+    /// The virtual time since the machine was made.
+    pub fn now(&self) -> Ticks {
+        self.schedule.now
+    }
+
+    /// `KeInsertQueueDpc`: runs at once below DISPATCH_LEVEL, else when the level drops.
+    pub fn queue_dpc(&mut self, routine: Routine, context: Context) {
+        self.schedule.dpcs.push_back((routine, context));
+        self.run_dpcs();
+    }
+
+    /// `IoQueueWorkItem`: runs at PASSIVE_LEVEL when the current code waits or is done.
+    pub fn queue_work_item(&mut self, routine: Routine, context: Context) {
+        self.schedule.work_items.push_back((routine, context));
+    }
+
+    /// `KeInsertQueueApc` for the requesting thread: runs before any work item.
+    pub(crate) fn queue_apc(&mut self, routine: Routine, context: Context) {
+        self.schedule.apcs.push_back((routine, context));
+    }
+
+    /// `KeSetTimer` with a DPC, once, `after` from now.
+    pub fn set_timer(&mut self, after: Ticks, routine: Routine, context: Context) -> Timer {
+        let schedule = &mut self.schedule;
+        let timer = Timer { due: Ticks(schedule.now.0.saturating_add(after.0)), number: schedule.timers_set };
+        schedule.timers_set += 1;
+        schedule.timers.insert(timer, (routine, context));
+        timer
+    }
+
+    /// `KeCancelTimer`. Returns whether the timer had not fired yet.
+    pub fn cancel_timer(&mut self, timer: Timer) -> bool {
+        self.schedule.timers.remove(&timer).is_some()
+    }
+
+    /// Lets `span` of virtual time pass, firing what becomes due in order.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    pub fn advance(&mut self, span: Ticks) -> Result<(), Stop> {
+        self.run(|m| {
+            let end = Ticks(m.schedule.now.0.saturating_add(span.0));
+            m.run_ready();
+            while m.schedule.timers.first_key_value().is_some_and(|(timer, _)| timer.due <= end) {
+                m.fire_next_timer();
+                m.run_ready();
+            }
+            m.schedule.now = end;
+        })
+    }
+
+    /// Runs everything that needs no time to pass.
+    #[inline]
+    pub fn run_ready(&mut self) {
+        while self.run_one_ready() {}
+    }
+
+    /// `KeWaitForSingleObject` without a time-out: lets everything else run, and time pass, until `done` holds.
+    ///
+    /// A wait that nothing can end stops the machine with [`Stop::Hang`].
+    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool) {
+        while !done(self) {
+            if !self.run_one_ready() && !self.fire_next_timer() {
+                self.stop(Stop::Hang { waiting_for });
+            }
+        }
+    }
+
+    /// As [`Machine::wait`], for at most `limit`. Returns whether `done` holds.
+    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool) -> bool {
+        let end = Ticks(self.schedule.now.0.saturating_add(limit.0));
+        while !done(self) {
+            if self.run_one_ready() {
+                continue;
+            }
+            match self.schedule.timers.first_key_value() {
+                Some((timer, _)) if timer.due <= end => self.fire_next_timer(),
+                _ => {
+                    self.schedule.now = end;
+                    return false;
+                }
+            };
+        }
+        true
+    }
+
+    /// Moves the clock to the next timer and fires it. Returns false where none is set.
+    pub fn fire_next_timer(&mut self) -> bool {
+        let Some((timer, (routine, context))) = self.schedule.timers.pop_first() else { return false };
+        self.schedule.now = self.schedule.now.max(timer.due);
+        self.queue_dpc(routine, context);
+        true
+    }
+
+    #[inline]
+    fn run_one_ready(&mut self) -> bool {
+        let schedule = &mut self.schedule;
+        debug_assert!(schedule.dpcs.is_empty() || schedule.irql == Irql::Dispatch, "DPCs run when they are queued");
+        let next = match schedule.apcs.pop_front() {
+            Some(next) => next,
+            None => match schedule.work_items.pop_front() {
+                Some(next) => next,
+                None => return false,
+            },
+        };
+        (next.0)(self, next.1);
+        true
+    }
+
+    fn run_dpcs(&mut self) {
+        while self.schedule.irql < Irql::Dispatch {
+            let Some((routine, context)) = self.schedule.dpcs.pop_front() else { return };
+            self.schedule.irql = Irql::Dispatch;
+            routine(self, context);
+            self.schedule.irql = Irql::Passive;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(m: &mut Machine, context: Context) {
+        m.extension_mut::<Vec<u64>>().push(context.0);
+    }
+
+    fn noting_machine() -> Machine {
+        let mut machine = Machine::new();
+        machine.add_extension(Vec::<u64>::new());
+        machine
+    }
+
+    #[test]
+    fn a_dpc_runs_as_soon_as_the_level_drops_and_a_work_item_when_the_code_is_done() {
+        let mut machine = noting_machine();
+        machine
+            .run(|m| {
+                m.queue_work_item(note, Context(3));
+                m.set_irql(Irql::Dispatch);
+                m.queue_dpc(note, Context(1));
+                note(m, Context(0));
+                m.set_irql(Irql::Passive);
+                note(m, Context(2));
+            })
+            .unwrap();
+        assert_eq!(machine.extension::<Vec<u64>>(), &[0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn timers_fire_in_the_order_of_their_times_and_a_cancelled_one_does_not() {
+        let mut machine = noting_machine();
+        machine.set_timer(Ticks::from_millis(20), note, Context(2));
+        machine.set_timer(Ticks::from_millis(10), note, Context(1));
+        let cancelled = machine.set_timer(Ticks::from_millis(15), note, Context(9));
+        assert!(machine.cancel_timer(cancelled));
+        machine.advance(Ticks::from_millis(10)).unwrap();
+        assert_eq!(machine.extension::<Vec<u64>>(), &[1]);
+        machine.advance(Ticks::from_millis(10)).unwrap();
+        assert_eq!(machine.extension::<Vec<u64>>(), &[1, 2]);
+        assert_eq!(machine.now(), Ticks::from_millis(20));
+    }
+
+    #[test]
+    fn a_wait_that_nothing_can_end_is_a_hang_and_not_an_endless_loop() {
+        let mut machine = noting_machine();
+        let stop = machine.run(|m| m.wait("the answer", |_| false)).unwrap_err();
+        assert_eq!(stop, Stop::Hang { waiting_for: "the answer" });
+    }
+}

@@ -1,0 +1,266 @@
+//! The user-mode side: what a program's DeviceIoControl does, and what it sees of the answer.
+
+use crate::file::FileObject;
+use crate::ioctl::{IoctlCode, Method};
+use crate::irp::{Irp, IrpData, IoStatus, Major, Origin, Parameters, RequestorMode};
+use crate::machine::Machine;
+use crate::memory::Span;
+use crate::schedule::Context;
+use crate::slab::Id;
+use crate::status::{NtStatus, constants::*};
+use crate::stop::Stop;
+
+/// A program's request while the I/O manager works on it.
+#[derive(Debug, Default)]
+pub(crate) struct UserRequest {
+    irp: Option<Irp>,
+    file: Option<FileObject>,
+    /// The program's own output buffer.
+    output: Option<Span>,
+    /// The program's own input buffer, where the driver sees it (METHOD_NEITHER).
+    input: Option<Span>,
+    /// The IO_STATUS_BLOCK, once written.
+    io_status: Option<IoStatus>,
+    /// The event.
+    signalled: bool,
+    /// Final status of a synchronous request that pended.
+    final_status: NtStatus,
+    /// Stage two is over and the IRP is gone.
+    finished: bool,
+    dispatch_returned: NtStatus,
+}
+
+/// An overlapped request, in flight or finished and not yet collected.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Overlapped(Id);
+
+impl Machine {
+    /// `DeviceIoControl` on a synchronous handle: returns when the request is complete.
+    ///
+    /// The status is what the API returns. `information` is IO_STATUS_BLOCK.Information: 0 where the I/O manager
+    /// leaves the block alone, as for an error that never pended.
+    ///
+    /// # Errors
+    /// What stopped the machine; [`Stop::Hang`] if the request can never complete.
+    ///
+    /// Source: Windows driver documentation, DeviceIoControl and "Buffer descriptions for I/O control codes";
+    /// ReactOS, IopDeviceFsIoControl.
+    pub fn device_io_control(
+        &mut self,
+        file: FileObject,
+        code: IoctlCode,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<IoStatus, Stop> {
+        self.run(|m| {
+            let id = match m.issue(file, code, input, output) {
+                Ok(id) => id,
+                Err(status) => return IoStatus { status, information: 0 },
+            };
+            if m.user_request(id).dispatch_returned == STATUS_PENDING {
+                m.wait("the program's request to complete", |m| m.requests.get(id).is_some_and(|r| r.signalled));
+            } else {
+                // The program's thread drops to PASSIVE_LEVEL on its way out, which lets stage two's APC in.
+                m.run_ready();
+            }
+            let request = m.user_request(id);
+            let returned = request.dispatch_returned;
+            let status = if returned == STATUS_PENDING { request.final_status } else { returned };
+            let information = request.io_status.map_or(0, |block| block.information);
+            m.collect(id, output);
+            IoStatus { status, information }
+        })
+    }
+
+    /// `DeviceIoControl` on an overlapped handle. The inner result is what the API returns at once: STATUS_PENDING
+    /// comes as `Ok`, as does a success; an error that a driver returned without pending has no completion to wait
+    /// for.
+    ///
+    /// `output` is the program's buffer as it is now; the request keeps its own copy until it is collected.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    pub fn start_io_control(
+        &mut self,
+        file: FileObject,
+        code: IoctlCode,
+        input: &[u8],
+        output: &[u8],
+    ) -> Result<Result<Overlapped, NtStatus>, Stop> {
+        self.run(|m| {
+            let id = m.issue(file, code, input, output)?;
+            let returned = m.user_request(id).dispatch_returned;
+            if returned.is_success() {
+                return Ok(Overlapped(id));
+            }
+            m.run_ready();
+            m.collect(id, &mut []);
+            Err(returned)
+        })
+    }
+
+    /// `GetOverlappedResult` without waiting: the IO_STATUS_BLOCK once the request is complete, its output copied to
+    /// `output`. The request is then gone; asking again gives `None`, as for one that is still out.
+    pub fn overlapped_result(&mut self, overlapped: Overlapped, output: &mut [u8]) -> Option<IoStatus> {
+        let request = self.requests.get(overlapped.0).filter(|request| request.signalled && request.finished)?;
+        let result = request.io_status;
+        self.collect(overlapped.0, output);
+        result
+    }
+
+    /// `CancelIoEx` for one request. Returns whether a driver had a cancel routine for it.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    pub fn cancel_io(&mut self, overlapped: Overlapped) -> Result<bool, Stop> {
+        self.run(|m| match m.requests.get(overlapped.0).and_then(|request| request.irp) {
+            Some(irp) => irp.cancel(m),
+            None => false,
+        })
+    }
+
+    /// `GetQueuedCompletionStatus` without waiting: the next finished request of a handle with the completion port.
+    pub fn next_completion(&mut self) -> Option<Overlapped> {
+        self.completion_port.pop_front()
+    }
+
+    /// Steps 1 to 6 of a DeviceIoControl, and the call of the top driver.
+    fn issue(&mut self, file: FileObject, code: IoctlCode, input: &[u8], output: &[u8]) -> Result<Id, NtStatus> {
+        let data = file.data(self)?;
+        if !data.access.grants(code.access()) {
+            return Err(STATUS_ACCESS_DENIED);
+        }
+        let top = file.related_device(self).ok_or(STATUS_NO_SUCH_DEVICE)?;
+        if !top.exists(self) {
+            return Err(STATUS_NO_SUCH_DEVICE);
+        }
+        let irp = self.allocate_irp(self[top].stack_size)?;
+        let (id, request) = self.requests.take();
+        *request = UserRequest { irp: Some(irp), file: Some(file), ..UserRequest::default() };
+        self[irp].origin = Origin::User(id);
+        let type3_input = self.describe_buffers(irp, id, code.method(), input, output);
+        let location = self[irp].next_mut();
+        location.major = Major::DeviceControl;
+        location.file = Some(file);
+        location.parameters = Parameters::DeviceIoControl {
+            output_length: output.len() as u32,
+            input_length: input.len() as u32,
+            code,
+            type3_input,
+        };
+        file.add_reference(self);
+        let returned = irp.call_driver(self, top);
+        self.user_request(id).dispatch_returned = returned;
+        Ok(id)
+    }
+
+    /// Puts the data where the transfer method says. Returns Type3InputBuffer.
+    fn describe_buffers(&mut self, irp: Irp, id: Id, method: Method, input: &[u8], output: &[u8]) -> Option<Span> {
+        let output_span = (!output.is_empty()).then(|| self.allocate_block(output, 0));
+        let input_span = match method {
+            Method::Buffered => {
+                let length = input.len().max(output.len());
+                (length > 0).then(|| self.allocate_block(input, length as u32))
+            }
+            Method::InDirect | Method::OutDirect | Method::Neither => {
+                (!input.is_empty()).then(|| self.allocate_block(input, 0))
+            }
+        };
+        let data = &mut self[irp];
+        data.requestor_mode = RequestorMode::User;
+        let mut type3_input = None;
+        match method {
+            Method::Buffered => {
+                data.system_buffer = input_span;
+                data.user_buffer = output_span;
+                data.flags = IrpData::BUFFERED_IO | IrpData::DEALLOCATE_BUFFER;
+                if output_span.is_some() {
+                    data.flags |= IrpData::INPUT_OPERATION;
+                }
+            }
+            Method::InDirect | Method::OutDirect => {
+                data.system_buffer = input_span;
+                data.mdl = output_span;
+                if input_span.is_some() {
+                    data.flags = IrpData::BUFFERED_IO | IrpData::DEALLOCATE_BUFFER;
+                }
+            }
+            Method::Neither => {
+                type3_input = input_span;
+                data.user_buffer = output_span;
+            }
+        }
+        let request = self.user_request(id);
+        request.output = output_span;
+        // A system buffer belongs to the IRP and goes with it; the program's own input buffer with the request.
+        request.input = type3_input;
+        type3_input
+    }
+
+    /// The program takes its result, and the request is over for it.
+    fn collect(&mut self, id: Id, output: &mut [u8]) {
+        let request = self.user_request(id);
+        let (buffer, input) = (request.output.take(), request.input.take());
+        if let Some(buffer) = buffer {
+            let length = output.len().min(buffer.len() as usize);
+            output[..length].copy_from_slice(&self.bytes(buffer)[..length]);
+            self.free_block(buffer);
+        }
+        if let Some(input) = input {
+            self.free_block(input);
+        }
+        self.requests.release(id);
+    }
+}
+
+/// Stage two of completion, in the requester's thread: copy back, write the status block, signal, free the IRP.
+///
+/// Source: ReactOS, IopCompleteRequest; Windows driver documentation, buffered I/O.
+pub(crate) fn second_stage(m: &mut Machine, context: Context) {
+    let Some(id) = Id::from_word(context.0) else { return };
+    let Some(irp) = m.user_request(id).irp.take() else { return };
+    let data = &m[irp];
+    let (status, pended) = (data.io_status, data.pending_returned);
+    let system_buffer = data.system_buffer;
+    let buffered = data.flags & IrpData::BUFFERED_IO != 0;
+    if buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error() {
+        copy_back(m, irp, status.information);
+    }
+    if let Some(buffer) = system_buffer.filter(|_| buffered) {
+        m.free_block(buffer);
+    }
+    irp.free(m);
+
+    let file = m.user_request(id).file;
+    let (overlapped, port) =
+        file.and_then(|file| m.files.get(file.0)).map_or((false, false), |file| (file.overlapped, file.completion_port));
+    let request = m.user_request(id);
+    request.final_status = status.status;
+    request.finished = true;
+    if !status.status.is_error() || (pended && overlapped) {
+        request.io_status = Some(status);
+        request.signalled = true;
+        if overlapped && port {
+            m.completion_port.push_back(Overlapped(id));
+        }
+    } else if pended {
+        request.signalled = true;
+    }
+    if let Some(file) = file {
+        file.release_reference(m);
+    }
+}
+
+/// The buffered copy-back: as many bytes as the driver said, whatever the program's buffer can take.
+fn copy_back(m: &mut Machine, irp: Irp, information: u64) {
+    let (Some(from), Some(to)) = (m[irp].system_buffer, m[irp].user_buffer) else { return };
+    let part = u32::try_from(information).ok().and_then(|length| from.part(0, length)).filter(|p| p.len() <= to.len());
+    match part {
+        Some(part) => _ = m.copy_bytes(part, to),
+        None => m.undefined(
+            "IoCompleteRequest",
+            "IoStatus.Information of a buffered request is at most its output length: the I/O manager copies that many \
+             bytes to the program without another look",
+        ),
+    }
+}
