@@ -1,1 +1,20 @@
-//! iotarget
+//! WDFIOTARGET, modelled: where a driver sends its requests.
+//!
+//! A target caches the StackSize of the device it was opened on. Every format call checks the request against that
+//! number first: a dispatched request whose IRP has too few locations left fails there, before anything is sent.
+//!
+//! [`IoTarget`] has what a target can do; [`SendRequest`] adds to [`vbus_wdf::Request`] what concerns sending.
+
+mod cancel;
+mod complete;
+mod format;
+mod open;
+mod send;
+mod state;
+mod target;
+mod validate;
+
+pub use format::Data;
+pub use send::{SendOptions, SendRequest};
+pub use state::{CompletionParams, CompletionRoutine, SentKind};
+pub use target::{IoTarget, TargetState};

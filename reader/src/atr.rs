@@ -5,8 +5,8 @@
 //! their high nibble which four interface bytes follow; the low nibble of T0
 //! counts the historical bytes, that of a TDi names a protocol T.
 //!
-//! [`Atr::parse`] proves all of this once, so the accessors cannot fail. The
-//! tests are with those of the cards, which need ATRs as much as readers do.
+//! [`Atr::parse`] proves all of this once, so the accessors cannot fail.
+//! Tests: `card/tests/atr.rs`.
 //!
 //! Source: ISO/IEC 7816-3, Answer-to-Reset.
 

@@ -1,1 +1,39 @@
-//! wdf
+//! The Kernel-Mode Driver Framework, modelled on top of [`vbus_wdm`]: drivers, devices with their StackSize rules,
+//! queues, requests, memory, child lists, the object tree, and the per-driver trace log.
+//!
+//! Handles are small and `Copy`; what a DDI does is a method of its handle that takes the machine:
+//! `request.complete(machine, STATUS_SUCCESS)`. In `Source:` lines, `S/` is `src/framework/shared/` and `K/` is
+//! `src/framework/kmdf/src/` of the public framework sources.
+
+mod child_list;
+mod device;
+mod device_init;
+mod dispatch;
+mod driver;
+mod framework;
+mod object;
+mod pnp;
+mod queue;
+mod request;
+mod trace;
+mod tree;
+mod verifier;
+
+pub use child_list::{ChildList, ChildState, CreateChild};
+pub use device::{Device, DeviceKind};
+pub use device_init::{DeviceInit, Notice, PdoIds, PnpCallbacks, Preprocess, Transition};
+pub use driver::{DeviceAdd, Driver, DriverConfig};
+pub use object::{Attributes, Handle, Object, ObjectCallback, create_object};
+pub use queue::{Dispatch, IoControl, Queue, QueueConfig, StopAction};
+pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
+pub use trace::{Level, LogLine, Site};
+pub use tree::Deletable;
+
+/// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
+pub mod layer {
+    pub use crate::framework::trace;
+    pub use crate::object::{Class, body_of, create_general, peek_body};
+    pub use crate::request::{adopt_irp, on_release, peek_state, release_formatting, upper_state};
+    pub use crate::trace::sites;
+    pub use crate::verifier::{request_fatal_error, wdf_violation};
+}

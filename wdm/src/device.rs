@@ -65,6 +65,8 @@ pub struct DeviceData {
     /// Open file objects that name this device.
     pub(crate) open_files: u32,
     pub(crate) removing: bool,
+    /// Deleted while a device is attached above it: it goes when that one detaches.
+    delete_pending: bool,
     /// The driver's own word, for a framework's link to its device.
     pub context: Context,
     extension: Option<Box<dyn Any>>,
@@ -82,6 +84,7 @@ impl Default for DeviceData {
             lower: None,
             open_files: 0,
             removing: false,
+            delete_pending: false,
             context: Context(0),
             extension: None,
         }
@@ -162,18 +165,28 @@ impl DeviceObject {
         Ok(top)
     }
 
-    /// `IoDetachDevice`: StackSize stays as it is on both sides.
+    /// `IoDetachDevice`: StackSize stays as it is on both sides. A lower device that was deleted meanwhile goes now.
     pub fn detach(self, m: &mut Machine) {
-        if let Some(lower) = m[self].lower.take() {
-            m[lower].upper = None;
+        let Some(lower) = m[self].lower.take() else { return };
+        let data = &mut m[lower];
+        data.upper = None;
+        if data.delete_pending {
+            m.devices.release(lower.0);
         }
     }
 
-    /// `IoDeleteDevice`, with its names.
+    /// `IoDeleteDevice`: its names go at once, the device itself when nothing is attached above it any more.
+    ///
+    /// Source: Windows driver documentation, IoDeleteDevice.
     pub fn delete(self, m: &mut Machine) {
         m.names.forget_device(self);
-        m[self].extension = None;
-        m.devices.release(self.0);
+        let data = &mut m[self];
+        data.extension = None;
+        data.removing = true;
+        data.delete_pending = data.upper.is_some();
+        if !data.delete_pending {
+            m.devices.release(self.0);
+        }
     }
 
     /// Whether the device still exists. Drivers have no such call: it is for whoever watches the machine.

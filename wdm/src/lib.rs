@@ -13,6 +13,7 @@ mod call;
 mod cancel;
 mod device;
 mod file;
+mod filter;
 mod ioctl;
 mod irp;
 mod machine;
@@ -29,6 +30,7 @@ mod user;
 pub use address::Pool;
 pub use cancel::CancelRoutine;
 pub use device::{AddDevice, DeviceData, DeviceObject, Dispatch, DriverData, DriverObject, IoType};
+pub use filter::{FilterStyle, create_filter};
 pub use file::{FileObject, OpenOptions};
 pub use ioctl::{Access, IoctlCode, Method};
 pub use irp::{

@@ -159,7 +159,7 @@ impl FileTree {
         });
         match occurrence {
             Occurrence::First => matching.next(),
-            Occurrence::Last => matching.last(),
+            Occurrence::Last => matching.next_back(),
             Occurrence::Next => matching.find(|&df| df > current),
             Occurrence::Previous => matching.rfind(|&df| df < current),
         }

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_wrong_pin_undoes_the_verification_and_a_right_one_restores_the_tries() {
-        check(&[(b"1234", 0x9000), (b"0000", 0x63C2), (b"", 0x63C2), (b"1234", 0x9000), (b"", 0x9000)]);
+        check(&[(b"1234", 0x9000), (b"0000", 0x63C2), (b"", 0x63C2), (b"1234", 0x9000), (b"0000", 0x63C2)]);
     }
 
     #[test]

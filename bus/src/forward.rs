@@ -1,0 +1,115 @@
+//! Forwarding: a program's request becomes a request to one child.
+
+use vbus_iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest, TargetState};
+use vbus_wdf::{Attributes, ChildState, Deletable, Device, Handle, Memory, Request};
+use vbus_wdm::constants::*;
+use vbus_wdm::{Context, IoctlCode, Machine, NtStatus};
+
+use crate::children::Child;
+use crate::driver::{Bus, FormatCall, Sender};
+use crate::ioctl::{ID_LENGTH, ReaderId};
+
+/// Sends a program's request on to a child, or completes it with the reason why not.
+pub(crate) fn forward(m: &mut Machine, bus: Device, request: Request, id: ReaderId, code: IoctlCode) {
+    let result = match bus.context::<Bus>(m).config.sender {
+        Sender::Original => forward_original(m, bus, request, id, code),
+        Sender::DriverCreated => forward_own(m, bus, request, id, code),
+    };
+    if let Err(status) = result {
+        request.complete_with_information(m, status, 0);
+    }
+}
+
+/// The target of a child.
+///
+/// # Errors
+/// STATUS_NO_SUCH_DEVICE for an id that no reader has, or whose reader is on its way out;
+/// STATUS_DEVICE_NOT_READY for one that is not started yet.
+fn target_of(m: &mut Machine, bus: Device, id: ReaderId) -> Result<IoTarget, NtStatus> {
+    let list = bus.default_child_list(m).ok_or(STATUS_NO_SUCH_DEVICE)?;
+    let child: Option<ChildState> = list.child(m, id.0.into());
+    let target = bus.context::<Bus>(m).targets.get(&id).copied();
+    match (child, target) {
+        (Some(_), Some(target)) => {
+            debug_assert_eq!(target.context::<Child>(m).id, id);
+            Ok(target)
+        }
+        (Some(_), None) => Err(STATUS_DEVICE_NOT_READY),
+        (None, _) => Err(STATUS_NO_SUCH_DEVICE),
+    }
+}
+
+fn format(
+    m: &mut Machine,
+    call: FormatCall,
+    target: IoTarget,
+    request: Request,
+    code: IoctlCode,
+    input: Data,
+    output: Data,
+) -> Result<(), NtStatus> {
+    match call {
+        FormatCall::InternalIoctl => target.format_internal_ioctl(m, request, code, input, output),
+        FormatCall::Ioctl => target.format_ioctl(m, request, code, input, output),
+    }
+}
+
+fn forward_original(
+    m: &mut Machine,
+    bus: Device,
+    request: Request,
+    id: ReaderId,
+    code: IoctlCode,
+) -> Result<(), NtStatus> {
+    let target = target_of(m, bus, id)?;
+    let call = bus.context::<Bus>(m).config.format;
+    // An undersized request ends here, with the log saying why.
+    format(m, call, target, request, code, Data::RequestFrom(ID_LENGTH), Data::Request)?;
+    request.set_completion_routine(m, forwarded, id.0);
+    if request.send(m, target, SendOptions::none()) { Ok(()) } else { Err(request.status(m)) }
+}
+
+fn forwarded(m: &mut Machine, request: Request, target: IoTarget, params: &CompletionParams, _: Context) {
+    let status = final_status(m, target, params.io_status.status);
+    request.complete_with_information(m, status, params.io_status.information);
+}
+
+/// The child's status, but for a request that was cancelled because its reader went: nobody else cancelled it.
+fn final_status(m: &mut Machine, target: IoTarget, status: NtStatus) -> NtStatus {
+    let gone = target.state(m) != TargetState::Started;
+    if gone && status == STATUS_CANCELLED { STATUS_DEVICE_REMOVED } else { status }
+}
+
+fn forward_own(m: &mut Machine, bus: Device, original: Request, id: ReaderId, code: IoctlCode) -> Result<(), NtStatus> {
+    let target = target_of(m, bus, id)?;
+    let call = bus.context::<Bus>(m).config.format;
+    let driver = bus.driver(m);
+    let own = Request::create(m, driver, Attributes::none().parent(bus));
+    let input = original.input_memory(m).map_or(Data::None, part_after_id);
+    let output = original.output_memory(m).map_or(Data::None, Data::Memory);
+    let formatted = format(m, call, target, own, code, input, output);
+    if let Err(status) = formatted {
+        own.delete(m);
+        return Err(status);
+    }
+    own.set_completion_routine(m, own_came_back, original.to_context());
+    if own.send(m, target, SendOptions::none()) {
+        return Ok(());
+    }
+    let status = own.status(m);
+    own.delete(m);
+    Err(status)
+}
+
+fn part_after_id(memory: Memory) -> Data {
+    Data::Part { memory, offset: ID_LENGTH, length: 0 }
+}
+
+fn own_came_back(m: &mut Machine, own: Request, target: IoTarget, params: &CompletionParams, original: Context) {
+    let status = final_status(m, target, params.io_status.status);
+    // The own request holds the original's memories until it is deleted.
+    own.delete(m);
+    if let Some(original) = Request::from_context(original) {
+        original.complete_with_information(m, status, params.io_status.information);
+    }
+}

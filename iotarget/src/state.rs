@@ -1,0 +1,77 @@
+//! What sending adds to a request.
+
+use vbus_wdf::layer::upper_state;
+use vbus_wdf::{Memory, Request};
+use vbus_wdm::{Context, IoStatus, IoctlCode, Machine, Span};
+
+use crate::target::IoTarget;
+
+/// EvtRequestCompletionRoutine.
+pub type CompletionRoutine = fn(&mut Machine, Request, IoTarget, &CompletionParams, Context);
+
+/// What a completed request was formatted as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SentKind {
+    /// Not by a format call of a target (WdfRequestTypeNoFormat).
+    #[default]
+    NoFormat,
+    /// A read.
+    Read,
+    /// A write.
+    Write,
+    /// An I/O control.
+    Ioctl(IoctlCode),
+    /// An internal I/O control.
+    InternalIoctl(IoctlCode),
+}
+
+/// WDF_REQUEST_COMPLETION_PARAMS.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct CompletionParams {
+    /// What the request was formatted as.
+    pub kind: SentKind,
+    /// How it ended.
+    pub io_status: IoStatus,
+    /// The input memory it was formatted with.
+    pub input: Option<Memory>,
+    /// The output memory it was formatted with.
+    pub output: Option<Memory>,
+    /// Information: bytes of output.
+    pub output_length: u64,
+}
+
+/// The IRP's buffer fields as they were before a format call.
+#[derive(Clone, Copy)]
+pub(crate) struct Formatting {
+    pub(crate) system_buffer: Option<Span>,
+    pub(crate) mdl: Option<Span>,
+    pub(crate) user_buffer: Option<Span>,
+    pub(crate) flags: u32,
+    /// The system buffer that the framework made for METHOD_BUFFERED, and where its output belongs.
+    pub(crate) buffered: Option<(Span, Option<Span>)>,
+}
+
+/// A request's part in being sent.
+#[derive(Default)]
+pub(crate) struct SendState {
+    /// Whose state this is: a place outlives its requests.
+    owner: Option<Request>,
+    pub(crate) target: Option<IoTarget>,
+    pub(crate) routine: Option<(CompletionRoutine, Context)>,
+    pub(crate) formatted: bool,
+    pub(crate) formatting: Option<Formatting>,
+    pub(crate) params: CompletionParams,
+    /// Who still has to come back before the request is complete: its completion, a cancel in progress.
+    pub(crate) references: u32,
+    pub(crate) cancelled: bool,
+}
+
+/// The request's send state; a new request's is empty.
+#[inline]
+pub(crate) fn state(m: &mut Machine, request: Request) -> &mut SendState {
+    let state = upper_state::<SendState>(m, request);
+    if state.owner != Some(request) {
+        *state = SendState { owner: Some(request), ..SendState::default() };
+    }
+    state
+}

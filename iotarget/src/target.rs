@@ -1,0 +1,138 @@
+//! The target object.
+
+use vbus_wdf::layer::{Class, body_of, create_general, sites, trace};
+use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Request};
+use vbus_wdm::{DeviceObject, FileObject, IoType, Machine};
+
+/// A WDFIOTARGET.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IoTarget(pub(crate) Object);
+
+impl Handle for IoTarget {
+    fn object(self) -> Object {
+        self.0
+    }
+}
+
+/// WDF_IO_TARGET_STATE, as far as opening and closing lead.
+///
+/// A target that was created and never opened is Started already; only its stack size tells.
+///
+/// Source: S/targets/general/fxiotarget.cpp:54-89.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum TargetState {
+    /// Requests are sent on.
+    Started = 1,
+    /// Closed by the driver.
+    Closed = 4,
+    /// Being deleted.
+    Deleted = 5,
+}
+
+/// FX_TYPE_IO_TARGET.
+const TYPE_NUMBER: u16 = 0x1200;
+
+pub(crate) static CLASS: Class = Class { type_number: TYPE_NUMBER, dispose };
+
+pub(crate) struct TargetBody {
+    pub(crate) driver: Driver,
+    pub(crate) state: TargetState,
+    /// The StackSize of the device, copied when it was opened; 0 means that there is none.
+    pub(crate) stack_size: i8,
+    /// Where requests go: exactly this device, whoever attaches above it later.
+    pub(crate) device: Option<DeviceObject>,
+    pub(crate) pdo: Option<DeviceObject>,
+    /// The file object of a target that was opened by name.
+    pub(crate) file: Option<FileObject>,
+    pub(crate) io_type: IoType,
+    pub(crate) remote: bool,
+    /// Requests that are out, oldest first.
+    pub(crate) sent: Vec<Request>,
+}
+
+/// Remembers a device's default target on the device itself.
+struct DefaultTarget(IoTarget);
+
+impl IoTarget {
+    /// `WdfIoTargetCreate`: a remote target, open on nothing. Its parent is the device unless `attributes` say
+    /// otherwise.
+    ///
+    /// Source: S/targets/general/fxiotargetapi.cpp:380-470.
+    pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> IoTarget {
+        let driver = device.driver(m);
+        trace(m, driver, &sites::TARGET_CREATE, [device.object().handle()]);
+        let body = TargetBody {
+            driver,
+            state: TargetState::Started,
+            stack_size: 0,
+            device: None,
+            pdo: None,
+            file: None,
+            io_type: IoType::Neither,
+            remote: true,
+            sent: Vec::new(),
+        };
+        IoTarget(create_general(m, driver, &CLASS, body, device, attributes))
+    }
+
+    /// `WdfDeviceGetIoTarget`: the device below, with the StackSize that it had when `device` was created.
+    ///
+    /// Source: S/targets/general/fxiotarget.cpp:1177.
+    pub fn default_of(m: &mut Machine, device: Device) -> Option<IoTarget> {
+        if let Some(known) = device.find_context::<DefaultTarget>(m) {
+            return Some(known.0);
+        }
+        let lower = device.lower_device(m)?;
+        let driver = device.driver(m);
+        let body = TargetBody {
+            driver,
+            state: TargetState::Started,
+            stack_size: device.lower_stack_size(m),
+            device: Some(lower),
+            pdo: device.pdo(m),
+            file: None,
+            io_type: m[lower].io_type,
+            remote: false,
+            sent: Vec::new(),
+        };
+        let target = IoTarget(create_general(m, driver, &CLASS, body, device, Attributes::none()));
+        // A device that is being deleted takes no context; the target is then found by nobody else, and goes with it.
+        _ = device.allocate_context(m, Attributes::none().context(DefaultTarget(target)));
+        Some(target)
+    }
+
+    #[inline]
+    pub(crate) fn body(self, m: &mut Machine) -> &mut TargetBody {
+        body_of(m, self.0, TYPE_NUMBER)
+    }
+
+    /// `WdfIoTargetGetState`.
+    pub fn state(self, m: &mut Machine) -> TargetState {
+        self.body(m).state
+    }
+
+    /// The stack size that requests are checked against; 0 for a target that is not open.
+    pub fn stack_size(self, m: &mut Machine) -> i8 {
+        self.body(m).stack_size
+    }
+
+    /// `WdfIoTargetWdmGetTargetDeviceObject`.
+    pub fn device_object(self, m: &mut Machine) -> Option<DeviceObject> {
+        self.body(m).device
+    }
+
+    /// `WdfIoTargetWdmGetTargetFileObject`.
+    pub fn file_object(self, m: &mut Machine) -> Option<FileObject> {
+        self.body(m).file
+    }
+
+    /// How many requests are out.
+    pub fn sent_count(self, m: &mut Machine) -> usize {
+        self.body(m).sent.len()
+    }
+}
+
+fn dispose(m: &mut Machine, object: Object) {
+    IoTarget(object).close_for(m, crate::open::CloseReason::Delete);
+}

@@ -1,0 +1,49 @@
+//! ValidateTarget: may this request go to this target?
+
+use vbus_wdf::layer::{adopt_irp, release_formatting, sites, trace};
+use vbus_wdf::{Handle, Ownership, Request};
+use vbus_wdm::constants::*;
+use vbus_wdm::{Machine, NtStatus};
+
+use crate::target::IoTarget;
+
+/// The decision table, with *T* the target's cached stack size. Rows are tried in order.
+///
+/// | condition | result | IRP afterwards |
+/// |---|---|---|
+/// | T is 0: never opened, or closed | STATUS_INVALID_DEVICE_STATE | kept |
+/// | it has an IRP with CurrentLocation − 1 ≥ T | success | kept |
+/// | it has none, or the framework's own | a new one of T locations; STATUS_INSUFFICIENT_RESOURCES if that fails | new |
+/// | else: dispatched, or the driver's own | STATUS_REQUEST_NOT_ACCEPTED | kept |
+///
+/// Whatever comes out, the request's previous formatting is undone first.
+///
+/// Source: S/core/fxrequestbase.cpp:299-379, S/inc/private/common/fxiotarget.hpp:396-412.
+pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
+    release_formatting(m, request);
+    let body = target.body(m);
+    let (driver, stack_size) = (body.driver, body.stack_size);
+    let (target_handle, request_handle) = (target.object().handle(), request.object().handle());
+    if stack_size == 0 {
+        let status = STATUS_INVALID_DEVICE_STATE;
+        trace(m, driver, &sites::TARGET_CLOSED, [target_handle, status.0.into()]);
+        return Err(status);
+    }
+    let irp = request.current_irp(m);
+    if irp.is_some_and(|irp| m[irp].current_location() > stack_size) {
+        return Ok(());
+    }
+    if irp.is_some() && request.ownership(m) != Ownership::Internal {
+        let status = STATUS_REQUEST_NOT_ACCEPTED;
+        trace(m, driver, &sites::CANNOT_REALLOCATE, [request_handle, target_handle, status.0.into()]);
+        return Err(status);
+    }
+    let new = m.allocate_irp(stack_size).inspect_err(|status| {
+        trace(m, driver, &sites::IRP_NOT_ALLOCATED, [request_handle, target_handle, status.0.into()]);
+    })?;
+    if let Some(old) = adopt_irp(m, request, new) {
+        trace(m, driver, &sites::FREEING_IRP, [old.address(), request_handle]);
+        old.free(m);
+    }
+    Ok(())
+}

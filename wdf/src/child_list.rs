@@ -1,0 +1,201 @@
+//! WDFCHILDLIST: the children of a bus, by identification.
+//!
+//! Descriptions change at once, devices do not: every change only asks the PnP manager to ask the bus, and children
+//! are created and reported missing inside that query.
+//!
+//! Source: K/core/fxchildlist.cpp:1180 (missing), 1488 (add or update), 2251 (create), 2417 (bus relations).
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{DeviceObject, Machine, NtStatus};
+
+use crate::device::Device;
+use crate::device_init::DeviceInit;
+use crate::framework::trace;
+use crate::object::{Attributes, Class, Handle, Object, body_of, create_general};
+use crate::trace::sites;
+
+/// A WDFCHILDLIST.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChildList(Object);
+
+impl Handle for ChildList {
+    fn object(self) -> Object {
+        self.0
+    }
+}
+
+/// EvtChildListCreateDevice: makes the PDO of a child from its identification, with [`DeviceInit::create`].
+pub type CreateChild = fn(&mut Machine, ChildList, u64, DeviceInit) -> Result<(), NtStatus>;
+
+static CHILD_LIST: Class = Class { type_number: 0x1029, dispose: |_, _| {} };
+
+struct Body {
+    device: Device,
+    create_child: CreateChild,
+    entries: Vec<Entry>,
+}
+
+/// A child that the bus described and PnP knows or will know.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: u64,
+    present: bool,
+    device: Option<Device>,
+    /// EvtChildListCreateDevice failed for it; it is not tried again.
+    failed: bool,
+}
+
+/// What [`ChildList::child`] finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChildState {
+    /// Described, no PDO yet.
+    NotCreatedYet,
+    /// Its PDO's device. A child that was reported missing and is not removed yet still has it.
+    Created(Device),
+}
+
+pub(crate) fn create(m: &mut Machine, device: Device, create_child: CreateChild) {
+    let driver = device.driver(m);
+    let body = Body { device, create_child, entries: Vec::new() };
+    let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none()));
+    device.body(m).child_list = Some(list);
+}
+
+/// The PDO of a child was created inside EvtChildListCreateDevice.
+pub(crate) fn created(m: &mut Machine, list: ChildList, id: u64, device: Device) {
+    if let Some(entry) = list.body(m).entries.iter_mut().find(|entry| entry.id == id && entry.device.is_none()) {
+        entry.device = Some(device);
+    }
+}
+
+impl ChildList {
+    fn body(self, m: &mut Machine) -> &mut Body {
+        body_of(m, self.0, CHILD_LIST.type_number)
+    }
+
+    /// The bus.
+    pub fn device(self, m: &mut Machine) -> Device {
+        self.body(m).device
+    }
+
+    /// `WdfChildListAddOrUpdateChildDescriptionAsPresent`.
+    ///
+    /// # Errors
+    /// STATUS_OBJECT_NAME_EXISTS (a success code in Windows) for a child that is present.
+    pub fn add_or_update(self, m: &mut Machine, id: u64) -> Result<(), NtStatus> {
+        let driver = self.driver(m);
+        trace(m, driver, &sites::CHILD_ADD_ENTER, [self.0.handle()]);
+        let entries = &mut self.body(m).entries;
+        let result = if entries.iter().any(|entry| entry.id == id && entry.present) {
+            Err(STATUS_OBJECT_NAME_EXISTS)
+        } else {
+            entries.push(Entry { id, present: true, device: None, failed: false });
+            self.invalidate(m);
+            Ok(())
+        };
+        trace(m, driver, &sites::CHILD_ADD_EXIT, [self.0.handle(), NtStatus::from(result).0.into()]);
+        result
+    }
+
+    /// `WdfChildListUpdateChildDescriptionAsMissing`: the child was pulled out.
+    ///
+    /// # Errors
+    /// STATUS_NO_SUCH_DEVICE for a child that is not present.
+    pub fn update_as_missing(self, m: &mut Machine, id: u64) -> Result<(), NtStatus> {
+        let driver = self.driver(m);
+        trace(m, driver, &sites::CHILD_MISSING_ENTER, [self.0.handle()]);
+        let entries = &mut self.body(m).entries;
+        let result = match entries.iter_mut().find(|entry| entry.id == id && entry.present) {
+            Some(entry) => {
+                entry.present = false;
+                let device = entry.device;
+                if let Some(device) = device {
+                    device.body(m).pnp.reported_missing = true;
+                }
+                self.invalidate(m);
+                Ok(())
+            }
+            None => Err(STATUS_NO_SUCH_DEVICE),
+        };
+        trace(m, driver, &sites::CHILD_MISSING_EXIT, [self.0.handle(), NtStatus::from(result).0.into()]);
+        result
+    }
+
+    /// `WdfChildListRetrievePdo`: what became of a child that is present.
+    pub fn child(self, m: &mut Machine, id: u64) -> Option<ChildState> {
+        let entry = self.body(m).entries.iter().find(|entry| entry.id == id && entry.present)?;
+        Some(match entry.device {
+            Some(device) => ChildState::Created(device),
+            None => ChildState::NotCreatedYet,
+        })
+    }
+
+    /// The identifications of the children that are present, in the order in which they came.
+    pub fn present_children(self, m: &mut Machine) -> Vec<u64> {
+        self.body(m).entries.iter().filter(|entry| entry.present && !entry.failed).map(|entry| entry.id).collect()
+    }
+
+    /// `WdfChildListRequestChildEject`. Returns false for a child that PnP does not know yet.
+    pub fn request_eject(self, m: &mut Machine, id: u64) -> bool {
+        let Some(ChildState::Created(child)) = self.child(m, id) else { return false };
+        let pdo = child.device_object(m);
+        m.request_device_eject(pdo);
+        true
+    }
+
+    /// A child's device is gone for good.
+    pub(crate) fn forget(self, m: &mut Machine, device: Device) {
+        self.body(m).entries.retain(|entry| entry.device != Some(device));
+    }
+
+    /// Ejects succeed by reporting the child missing.
+    pub(crate) fn ejected(self, m: &mut Machine, device: Device) {
+        let entry = self.body(m).entries.iter().find(|entry| entry.device == Some(device) && entry.present);
+        if let Some(id) = entry.map(|entry| entry.id) {
+            // Present, as it was just found.
+            _ = self.update_as_missing(m, id);
+        }
+    }
+
+    fn invalidate(self, m: &mut Machine) {
+        let device = self.body(m).device;
+        if let Some(pdo) = device.pdo(m) {
+            m.invalidate_device_relations(pdo);
+        }
+    }
+
+    /// ProcessBusRelations: creates what is new, lets go of what is missing, and lists what is there.
+    pub(crate) fn process_bus_relations(self, m: &mut Machine) -> Vec<DeviceObject> {
+        let driver = self.driver(m);
+        let parent = self.body(m).device;
+        let mut relations = Vec::new();
+        for at in 0.. {
+            let Some(&Entry { id, present, device, failed }) = self.body(m).entries.get(at) else { break };
+            match (present, device) {
+                (true, None) if !failed => {
+                    let create_child = self.body(m).create_child;
+                    let init = DeviceInit::for_child(driver, parent, self, id);
+                    let status = NtStatus::from(create_child(m, self, id, init));
+                    let Some(entry) = self.body(m).entries.get_mut(at) else { break };
+                    match entry.device.filter(|_| status.is_success()) {
+                        Some(child) => {
+                            let pdo = child.device_object(m);
+                            trace(m, driver, &sites::CHILD_CREATED, [child.0.handle(), pdo.address()]);
+                            relations.push(pdo);
+                        }
+                        None => entry.failed = true,
+                    }
+                }
+                (true, Some(child)) => relations.push(child.device_object(m)),
+                (false, Some(child)) => {
+                    let pdo = child.device_object(m);
+                    trace(m, driver, &sites::CHILD_GONE, [child.0.handle(), pdo.address()]);
+                }
+                _ => {}
+            }
+        }
+        // A child that never became a device, or failed to, has nothing left to wait for.
+        self.body(m).entries.retain(|entry| (entry.present || entry.device.is_some()) && !entry.failed);
+        relations
+    }
+}

@@ -1,0 +1,316 @@
+//! WDFDEVICE: creation, with every change of StackSize, and what a driver can ask of it.
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{Context, DeviceObject, Guid, IoType, Irp, Machine, Major, NtStatus};
+
+use crate::child_list::{self, ChildList};
+use crate::device_init::{DeviceInit, InitKind, PdoIds, PnpCallbacks, Preprocess};
+use crate::dispatch;
+use crate::driver::Driver;
+use crate::framework::{fx, fx_mut, trace};
+use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::pnp::PnpData;
+use crate::queue::Queue;
+use crate::trace::sites;
+use crate::verifier;
+
+/// A WDFDEVICE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Device(pub(crate) Object);
+
+impl Handle for Device {
+    fn object(self) -> Object {
+        self.0
+    }
+}
+
+/// What part a device plays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DeviceKind {
+    /// A function device.
+    #[default]
+    Fdo,
+    /// A filter.
+    Filter,
+    /// A child that its bus enumerates.
+    Pdo,
+    /// Beside the PnP tree.
+    Control,
+}
+
+#[derive(Default)]
+pub(crate) struct DeviceBody {
+    pub(crate) header: Header,
+    pub(crate) kind: DeviceKind,
+    pub(crate) device_object: Option<DeviceObject>,
+    pub(crate) lower: Option<DeviceObject>,
+    /// The PDO of the device's stack: its own device object for a PDO.
+    pub(crate) pdo: Option<DeviceObject>,
+    pub(crate) parent: Option<Device>,
+    pub(crate) default_queue: Option<Queue>,
+    /// Queues that were configured for a major function.
+    pub(crate) configured: [Option<Queue>; Major::COUNT],
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
+    pub(crate) has_preprocess: bool,
+    pub(crate) remove_lock_for_io: bool,
+    /// StackSize of the lower device when this one was created: what the default I/O target caches.
+    pub(crate) lower_stack_size: i8,
+    pub(crate) callbacks: PnpCallbacks,
+    pub(crate) pnp: PnpData,
+    pub(crate) child_list: Option<ChildList>,
+    pub(crate) ids: PdoIds,
+    /// Links of the device interfaces it registered.
+    pub(crate) interfaces: Vec<String>,
+}
+
+impl DeviceInit {
+    /// `WdfDeviceCreate`.
+    ///
+    /// StackSize comes from the I/O manager (1, or one more than the device below) and grows only here: by one for
+    /// preprocess callbacks, however many; by one for the remove lock of I/O; by one for a self target; and for a PDO
+    /// that may forward to its parent by the parent's StackSize of this moment.
+    ///
+    /// # Errors
+    /// STATUS_NO_SUCH_DEVICE if the stack cannot be attached to, STATUS_INVALID_DEVICE_REQUEST for a self target of a
+    /// PDO or control device, STATUS_OBJECT_NAME_COLLISION for a control device's name.
+    ///
+    /// Source: S/core/fxdevice.cpp:366-566, S/core/km/fxdevicekm.cpp:33-301, S/core/fxdeviceapi.cpp:948.
+    pub fn create(self, m: &mut Machine, attributes: Attributes) -> Result<Device, NtStatus> {
+        if self.self_target && !matches!(self.kind, InitKind::Stack { .. }) {
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
+        }
+        let driver = self.driver;
+        let driver_object = driver.driver_object(m);
+        let device_object = m.create_device(driver_object);
+        let placed = self.place(m, device_object);
+        let (kind, lower, pdo, parent) = match placed {
+            Ok(placed) => placed,
+            Err(status) => {
+                device_object.delete(m);
+                return Err(status);
+            }
+        };
+        let lower_stack_size = lower.map_or(0, |lower| m[lower].stack_size);
+        let has_preprocess = self.preprocess.iter().any(Option::is_some);
+        let data = &mut m[device_object];
+        if kind != DeviceKind::Filter {
+            data.io_type = self.io_type;
+        }
+        data.exclusive = self.exclusive;
+        // A control device takes no remove lock; the init call is ignored for it.
+        let remove_lock_for_io = self.remove_lock_for_io && kind != DeviceKind::Control;
+        data.stack_size += i8::from(has_preprocess) + i8::from(remove_lock_for_io) + i8::from(self.self_target);
+
+        let (id, body) = fx_mut(m).devices.take();
+        let device = Device(Object { kind: Kind::Device, id });
+        let mut header = std::mem::take(&mut body.header);
+        header.initialize(driver, attributes);
+        *body = DeviceBody {
+            header,
+            kind,
+            device_object: Some(device_object),
+            lower,
+            pdo,
+            parent,
+            preprocess: self.preprocess,
+            has_preprocess,
+            remove_lock_for_io,
+            lower_stack_size,
+            callbacks: self.callbacks,
+            ids: self.ids,
+            ..DeviceBody::default()
+        };
+        m[device_object].context = Context(id.to_word());
+        device.0.set_parent(m, driver.0);
+        if kind == DeviceKind::Pdo || kind == DeviceKind::Control {
+            m[device_object].initializing = kind == DeviceKind::Control;
+        } else if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
+            body.added = Some(device_object);
+        }
+        if let Some(create_child) = self.create_child {
+            child_list::create(m, device, create_child);
+        }
+        if let InitKind::Child { list, id, .. } = self.kind {
+            child_list::created(m, list, id, device);
+        }
+        if kind != DeviceKind::Control {
+            crate::pnp::device_created(m, device);
+        }
+        Ok(device)
+    }
+
+    /// Finds the device object its place: on a stack, below a bus, or beside the tree.
+    #[allow(clippy::type_complexity)] // Four facts that belong together for six lines.
+    fn place(
+        &self,
+        m: &mut Machine,
+        device_object: DeviceObject,
+    ) -> Result<(DeviceKind, Option<DeviceObject>, Option<DeviceObject>, Option<Device>), NtStatus> {
+        Ok(match self.kind {
+            InitKind::Stack { pdo } => {
+                let lower = device_object.attach_to_stack(m, pdo)?;
+                (if self.filter { DeviceKind::Filter } else { DeviceKind::Fdo }, Some(lower), Some(pdo), None)
+            }
+            InitKind::Child { parent, .. } => {
+                m.auto_name_device(device_object);
+                if self.forward_to_parent {
+                    let parent_object = parent.device_object(m);
+                    let parent_size = m[parent_object].stack_size;
+                    m[device_object].stack_size += parent_size;
+                }
+                (DeviceKind::Pdo, None, Some(device_object), Some(parent))
+            }
+            InitKind::Control => {
+                m.name_device(device_object, self.name.as_deref().unwrap_or_default())?;
+                (DeviceKind::Control, None, None, None)
+            }
+        })
+    }
+}
+
+impl Device {
+    #[inline]
+    pub(crate) fn body(self, m: &mut Machine) -> &mut DeviceBody {
+        if fx(m).devices.get(self.0.id).is_none() {
+            verifier::invalid_handle(m, self.0.handle(), Kind::Device as u16);
+        }
+        // Live, as the line above made sure.
+        fx_mut(m).devices.get_mut(self.0.id).unwrap()
+    }
+
+    /// `WdfDeviceWdmGetDeviceObject`. Its StackSize is the driver's to raise before anybody attaches above.
+    pub fn device_object(self, m: &mut Machine) -> DeviceObject {
+        // Every device gets its device object when it is created and keeps it for life.
+        self.body(m).device_object.expect("a device has a device object")
+    }
+
+    /// `WdfDeviceWdmGetAttachedDevice`: the device below.
+    pub fn lower_device(self, m: &mut Machine) -> Option<DeviceObject> {
+        self.body(m).lower
+    }
+
+    /// `WdfDeviceWdmGetPhysicalDevice`.
+    pub fn pdo(self, m: &mut Machine) -> Option<DeviceObject> {
+        self.body(m).pdo
+    }
+
+    /// What part the device plays.
+    pub fn kind(self, m: &mut Machine) -> DeviceKind {
+        self.body(m).kind
+    }
+
+    /// `WdfPdoGetParent`: the bus of a PDO.
+    pub fn parent(self, m: &mut Machine) -> Option<Device> {
+        self.body(m).parent
+    }
+
+    /// `WdfDeviceGetDefaultQueue`.
+    pub fn default_queue(self, m: &mut Machine) -> Option<Queue> {
+        self.body(m).default_queue
+    }
+
+    /// `WdfFdoGetDefaultChildList`.
+    pub fn default_child_list(self, m: &mut Machine) -> Option<ChildList> {
+        self.body(m).child_list
+    }
+
+    /// What the default I/O target of the device caches: the StackSize of the device below when this one was created.
+    pub fn lower_stack_size(self, m: &mut Machine) -> i8 {
+        self.body(m).lower_stack_size
+    }
+
+    /// How reads and writes carry their data.
+    pub fn io_type(self, m: &mut Machine) -> IoType {
+        let device_object = self.device_object(m);
+        m[device_object].io_type
+    }
+
+    /// `WdfDeviceCreateDeviceInterface`: enabled when the device is started, disabled when it goes.
+    ///
+    /// # Errors
+    /// STATUS_INVALID_DEVICE_REQUEST for a device outside the PnP tree.
+    ///
+    /// Source: S/irphandlers/pnp/pnpstatemachine.cpp:1462, 3434, 3850.
+    pub fn create_interface(self, m: &mut Machine, class: Guid) -> Result<(), NtStatus> {
+        let pdo = self.pdo(m).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+        let link = m.register_interface(pdo, class)?;
+        self.body(m).interfaces.push(link);
+        Ok(())
+    }
+
+    /// `WdfDeviceCreateSymbolicLink`.
+    ///
+    /// # Errors
+    /// STATUS_OBJECT_NAME_COLLISION if the name is taken.
+    pub fn create_symbolic_link(self, m: &mut Machine, link: &str) -> Result<(), NtStatus> {
+        let named = match self.pdo(m) {
+            Some(pdo) => pdo,
+            None => self.device_object(m),
+        };
+        m.create_symbolic_link(link, named)
+    }
+
+    /// `WdfControlFinishInitializing`: the control device can be opened from now on.
+    pub fn finish_initializing(self, m: &mut Machine) {
+        let device_object = self.device_object(m);
+        m[device_object].initializing = false;
+    }
+
+    /// `WdfDeviceConfigureRequestDispatching`: requests of this kind go to `queue` instead of the default one.
+    ///
+    /// # Errors
+    /// STATUS_INVALID_DEVICE_REQUEST for another device's queue, STATUS_WDF_BUSY for a kind that has a queue.
+    ///
+    /// Source: S/irphandlers/io/fxpkgio.cpp:912.
+    pub fn configure_request_dispatching(self, m: &mut Machine, queue: Queue, major: Major) -> Result<(), NtStatus> {
+        if queue.device(m) != self {
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
+        }
+        let configured = &mut self.body(m).configured[major as usize];
+        if configured.is_some() {
+            return Err(STATUS_WDF_BUSY);
+        }
+        *configured = Some(queue);
+        Ok(())
+    }
+
+    /// `WdfDeviceWdmDispatchPreprocessedIrp`: gives an IRP that a preprocess callback looked at to the framework. The
+    /// callback must have skipped its location, or copied it to the next: this call moves on to that one.
+    ///
+    /// Source: S/core/fxdevice.cpp:1608-1652.
+    pub fn dispatch_preprocessed(self, m: &mut Machine, irp: Irp) -> NtStatus {
+        m[irp].set_next_location();
+        dispatch::to_package(m, self, irp)
+    }
+
+    /// The device that a device object belongs to, if it is the framework's.
+    #[inline]
+    pub(crate) fn of(m: &mut Machine, device_object: DeviceObject) -> Option<Device> {
+        let id = vbus_wdm::Id::from_word(m[device_object].context.0)?;
+        Some(Device(Object { kind: Kind::Device, id }))
+    }
+}
+
+/// EvtDriverDeviceAdd failed after it created its device: the device leaves the stack again.
+pub(crate) fn undo_failed_add(m: &mut Machine, device_object: DeviceObject) {
+    if let Some(device) = Device::of(m, device_object) {
+        destroy(m, device);
+    }
+}
+
+/// Takes the device off its stack and out of the machine.
+///
+/// Source: S/core/km/fxdevicekm.cpp:320-400.
+pub(crate) fn destroy(m: &mut Machine, device: Device) {
+    let driver: Driver = device.driver(m);
+    let device_object = device.device_object(m);
+    let lower = device.lower_device(m);
+    let arguments = [device_object.address(), device.0.handle(), lower.map_or(0, DeviceObject::address)];
+    trace(m, driver, &sites::DEVICE_DELETING, arguments);
+    device_object.detach(m);
+    device_object.delete(m);
+    // Removal ran the cleanup half of the deletion already; a failed AddDevice did not.
+    device.0.dispose(m);
+    device.0.destroy_now(m);
+}

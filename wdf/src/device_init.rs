@@ -1,0 +1,175 @@
+//! WDFDEVICE_INIT: what a driver says of a device before it exists.
+
+use vbus_wdm::{DeviceObject, IoType, Irp, Machine, Major, NtStatus};
+
+use crate::child_list::{ChildList, CreateChild};
+use crate::device::Device;
+use crate::driver::Driver;
+
+/// An IRP preprocess callback. It passes the IRP on with [`Device::dispatch_preprocessed`], or completes it.
+pub type Preprocess = fn(&mut Machine, Device, Irp) -> NtStatus;
+
+/// A PnP or power callback that cannot fail.
+pub type Notice = fn(&mut Machine, Device);
+
+/// A PnP or power callback whose failure fails the transition.
+pub type Transition = fn(&mut Machine, Device) -> Result<(), NtStatus>;
+
+/// WDF_PNPPOWER_EVENT_CALLBACKS and WDF_PDO_EVENT_CALLBACKS: the callbacks of a device's life.
+#[derive(Clone, Copy, Default)]
+pub struct PnpCallbacks {
+    /// EvtDevicePrepareHardware.
+    pub prepare_hardware: Option<Transition>,
+    /// EvtDeviceReleaseHardware.
+    pub release_hardware: Option<Notice>,
+    /// EvtDeviceD0Entry.
+    pub d0_entry: Option<Transition>,
+    /// EvtDeviceD0Exit.
+    pub d0_exit: Option<Notice>,
+    /// EvtDeviceSurpriseRemoval.
+    pub surprise_removal: Option<Notice>,
+    /// EvtDeviceQueryRemove.
+    pub query_remove: Option<Transition>,
+    /// EvtDeviceEject (PDO).
+    pub eject: Option<Transition>,
+}
+
+/// How a PDO names itself to the PnP manager.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PdoIds {
+    /// Device id: `VBUS\Reader`.
+    pub device: String,
+    /// Instance id: unique among the bus's children.
+    pub instance: String,
+    /// Hardware id that drivers are installed for.
+    pub hardware: String,
+}
+
+pub(crate) enum InitKind {
+    /// A function or filter device on the stack of this PDO.
+    Stack { pdo: DeviceObject },
+    /// A child of a bus.
+    Child { list: ChildList, parent: Device, id: u64 },
+    /// Beside the PnP tree.
+    Control,
+}
+
+/// WDFDEVICE_INIT. It is used up by [`DeviceInit::create`].
+pub struct DeviceInit {
+    pub(crate) driver: Driver,
+    pub(crate) kind: InitKind,
+    pub(crate) filter: bool,
+    pub(crate) io_type: IoType,
+    pub(crate) exclusive: bool,
+    pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
+    pub(crate) remove_lock_for_io: bool,
+    pub(crate) self_target: bool,
+    pub(crate) forward_to_parent: bool,
+    pub(crate) callbacks: PnpCallbacks,
+    pub(crate) create_child: Option<CreateChild>,
+    pub(crate) ids: PdoIds,
+    pub(crate) name: Option<String>,
+}
+
+impl DeviceInit {
+    fn new(driver: Driver, kind: InitKind) -> DeviceInit {
+        DeviceInit {
+            driver,
+            kind,
+            filter: false,
+            io_type: IoType::Buffered,
+            exclusive: false,
+            preprocess: [None; Major::COUNT],
+            remove_lock_for_io: false,
+            self_target: false,
+            forward_to_parent: false,
+            callbacks: PnpCallbacks::default(),
+            create_child: None,
+            ids: PdoIds::default(),
+            name: None,
+        }
+    }
+
+    pub(crate) fn for_stack(driver: Driver, pdo: DeviceObject) -> DeviceInit {
+        DeviceInit::new(driver, InitKind::Stack { pdo })
+    }
+
+    pub(crate) fn for_child(driver: Driver, parent: Device, list: ChildList, id: u64) -> DeviceInit {
+        DeviceInit::new(driver, InitKind::Child { list, parent, id })
+    }
+
+    /// `WdfControlDeviceInitAllocate`: a device beside the PnP tree, with this name.
+    pub fn control(driver: Driver, name: &str) -> DeviceInit {
+        DeviceInit { name: Some(name.to_owned()), ..DeviceInit::new(driver, InitKind::Control) }
+    }
+
+    /// The PDO of the stack that the device will join; `None` for a PDO or a control device.
+    ///
+    /// Drivers read a device's identity with it before they create their own.
+    pub fn pdo(&self) -> Option<DeviceObject> {
+        match self.kind {
+            InitKind::Stack { pdo } => Some(pdo),
+            _ => None,
+        }
+    }
+
+    /// `WdfFdoInitSetFilter`: what the driver does not handle goes down the stack.
+    pub fn filter(mut self) -> DeviceInit {
+        self.filter = true;
+        self
+    }
+
+    /// `WdfDeviceInitSetIoType`: how reads and writes carry their data.
+    pub fn io_type(mut self, io_type: IoType) -> DeviceInit {
+        self.io_type = io_type;
+        self
+    }
+
+    /// `WdfDeviceInitSetExclusive`.
+    pub fn exclusive(mut self) -> DeviceInit {
+        self.exclusive = true;
+        self
+    }
+
+    /// `WdfDeviceInitAssignWdmIrpPreprocessCallback`: the first one costs one stack location.
+    pub fn preprocess(mut self, major: Major, callback: Preprocess) -> DeviceInit {
+        self.preprocess[major as usize] = Some(callback);
+        self
+    }
+
+    /// `WdfDeviceInitSetRemoveLockOptions` with ACQUIRE_FOR_IO: costs one stack location, and uses it up.
+    pub fn remove_lock_for_io(mut self) -> DeviceInit {
+        self.remove_lock_for_io = true;
+        self
+    }
+
+    /// `WdfDeviceInitAllowSelfIoTarget`: costs one stack location.
+    pub fn allow_self_target(mut self) -> DeviceInit {
+        self.self_target = true;
+        self
+    }
+
+    /// `WdfPdoInitAllowForwardingRequestToParent`: adds the parent's StackSize of this moment.
+    pub fn allow_forwarding_to_parent(mut self) -> DeviceInit {
+        self.forward_to_parent = true;
+        self
+    }
+
+    /// `WdfDeviceInitSetPnpPowerEventCallbacks` and `WdfPdoInitSetEventCallbacks`.
+    pub fn callbacks(mut self, callbacks: PnpCallbacks) -> DeviceInit {
+        self.callbacks = callbacks;
+        self
+    }
+
+    /// `WdfFdoInitSetDefaultChildListConfig`: the device is a bus, and this creates its children.
+    pub fn default_child_list(mut self, create_child: CreateChild) -> DeviceInit {
+        self.create_child = Some(create_child);
+        self
+    }
+
+    /// `WdfPdoInitAssignDeviceID`, `…InstanceID`, `…AddHardwareID`.
+    pub fn ids(mut self, ids: PdoIds) -> DeviceInit {
+        self.ids = ids;
+        self
+    }
+}

@@ -1,0 +1,144 @@
+//! Framework drivers: creation, AddDevice, the per-driver log.
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{Context, DeviceObject, DriverObject, Id, Machine, NtStatus, Pool};
+
+use crate::device_init::DeviceInit;
+use crate::dispatch;
+use crate::framework::{Framework, fx, fx_mut, trace};
+use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::trace::{Level, Log, LogLine, Site, sites};
+
+/// A WDFDRIVER.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Driver(pub(crate) Object);
+
+impl Handle for Driver {
+    fn object(self) -> Object {
+        self.0
+    }
+}
+
+/// EvtDriverDeviceAdd.
+pub type DeviceAdd = fn(&mut Machine, Driver, DeviceInit) -> Result<(), NtStatus>;
+
+/// WDF_DRIVER_CONFIG and the registry values that the framework reads for a driver.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DriverConfig {
+    /// EvtDriverDeviceAdd.
+    pub device_add: Option<DeviceAdd>,
+    /// VerboseOn: verbose records reach the log.
+    pub verbose: bool,
+    /// VerifierOn: all six checks of the framework verifier.
+    pub verifier: bool,
+    /// LogPages: 1 to 16; 0 stands for 1, the default.
+    pub log_pages: u32,
+}
+
+#[derive(Default)]
+pub(crate) struct DriverBody {
+    pub(crate) header: Header,
+    pub(crate) name: String,
+    pub(crate) log: Log,
+    verbose: bool,
+    verifier: bool,
+    device_add: Option<DeviceAdd>,
+    driver_object: Option<DriverObject>,
+    /// The device that EvtDriverDeviceAdd just created.
+    pub(crate) added: Option<DeviceObject>,
+}
+
+impl DriverBody {
+    #[inline]
+    pub(crate) fn trace<const N: usize>(&mut self, site: &'static Site, arguments: [u64; N]) {
+        if self.verbose || site.level < Level::Verbose {
+            self.log.record(site, arguments);
+        }
+    }
+}
+
+impl Driver {
+    /// `WdfDriverCreate` in DriverEntry: loads a driver of this service name.
+    ///
+    /// Source: S/core/fxdriver.cpp:526-567; K/core/tracing.cpp:299.
+    pub fn create(m: &mut Machine, name: &str, config: DriverConfig, attributes: Attributes) -> Driver {
+        if !m.has_extension::<Framework>() {
+            m.add_extension(Framework::default());
+        }
+        let driver_object = m.create_driver(name);
+        let (id, body) = fx_mut(m).drivers.take();
+        let driver = Driver(Object { kind: Kind::Driver, id });
+        body.header.initialize(driver, attributes);
+        body.name = name.to_owned();
+        body.log = Log::new(config.log_pages.max(1));
+        body.verbose = config.verbose;
+        body.verifier = config.verifier;
+        body.device_add = config.device_add;
+        body.driver_object = Some(driver_object);
+        body.trace(&sites::IFR_START, []);
+        m[driver_object].context = Context(id.to_word());
+        driver_object.set_all_majors(m, dispatch::dispatch);
+        driver_object.set_add_device(m, add_device);
+        driver
+    }
+
+    #[inline]
+    pub(crate) fn id(self) -> Id {
+        self.0.id
+    }
+
+    /// `WdfDriverWdmGetDriverObject`: what is installed for a hardware id.
+    pub fn driver_object(self, m: &Machine) -> DriverObject {
+        // Set when the driver was created; drivers stay loaded.
+        fx(m).drivers.get(self.id()).and_then(|body| body.driver_object).expect("a created driver has its driver object")
+    }
+
+    /// Whether the framework verifier is on for this driver.
+    #[inline]
+    pub fn verifier_on(self, m: &Machine) -> bool {
+        fx(m).drivers.get(self.id()).is_some_and(|body| body.verifier)
+    }
+
+    /// The log as `!wdflogdump` lists it, oldest record first.
+    pub fn log(self, m: &Machine) -> Vec<LogLine> {
+        self.log_after(m, 0)
+    }
+
+    /// The sequence number of the newest record.
+    pub fn log_sequence(self, m: &Machine) -> u32 {
+        fx(m).drivers.get(self.id()).map_or(0, |body| body.log.sequence())
+    }
+
+    /// The records after `sequence` that the ring still holds.
+    pub fn log_after(self, m: &Machine, sequence: u32) -> Vec<LogLine> {
+        fx(m).drivers.get(self.id()).map(|body| body.log.lines_after(sequence)).unwrap_or_default()
+    }
+
+    /// The address of the driver's framework globals, the last parameter of every WDF_VIOLATION.
+    pub fn globals_address(self) -> u64 {
+        Pool::Globals.address(self.id().index())
+    }
+}
+
+/// The framework's AddDevice: calls EvtDriverDeviceAdd, then lets others attach above what it created.
+///
+/// Source: S/core/km/fxdriverkm.cpp:40-125.
+fn add_device(m: &mut Machine, driver_object: DriverObject, pdo: DeviceObject) -> NtStatus {
+    let Some(id) = Id::from_word(m[driver_object].context.0) else { return STATUS_INVALID_DEVICE_REQUEST };
+    let driver = Driver(Object { kind: Kind::Driver, id });
+    trace(m, driver, &sites::ADD_DEVICE_ENTER, [pdo.address()]);
+    let device_add = fx(m).drivers.get(id).and_then(|body| body.device_add);
+    let status = match device_add {
+        Some(device_add) => NtStatus::from(device_add(m, driver, DeviceInit::for_stack(driver, pdo))),
+        None => STATUS_INVALID_DEVICE_REQUEST,
+    };
+    if let Some(device_object) = fx_mut(m).drivers.get_mut(id).and_then(|body| body.added.take()) {
+        if status.is_success() {
+            m[device_object].initializing = false;
+        } else {
+            crate::device::undo_failed_add(m, device_object);
+        }
+    }
+    trace(m, driver, &sites::ADD_DEVICE_EXIT, [status.0.into()]);
+    status
+}

@@ -1,0 +1,261 @@
+//! The framework's PnP package: from a PnP IRP to callbacks, states and log lines.
+//!
+//! Source: S/irphandlers/pnp/fxpkgpnp.cpp:640-760 (dispatch), fxpkgfdo.cpp, fxpkgpdo.cpp.
+
+pub(crate) mod states;
+mod travel;
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{
+    Context, Control, DeviceObject, IdType, Irp, Machine, NtStatus, Parameters, PnpAnswer, PnpMinor, PnpParameters,
+    RelationType,
+};
+
+use crate::device::{self, Device, DeviceKind};
+use crate::dispatch::pass_down;
+use crate::framework::{fx, trace};
+use crate::object::Handle;
+use crate::trace::sites;
+
+use states::{IdleState, PnpState, PowerPolicyState, PowerState};
+
+/// Where a device's machines are, and its remove lock.
+pub(crate) struct PnpData {
+    pnp: PnpState,
+    power: PowerState,
+    policy: PowerPolicyState,
+    idle: IdleState,
+    pub(crate) in_d0: bool,
+    /// The bus left the PDO out of its last relations answer, or will.
+    pub(crate) reported_missing: bool,
+    remove_lock: u32,
+    removed: bool,
+}
+
+impl Default for PnpData {
+    fn default() -> Self {
+        PnpData {
+            pnp: PnpState::ObjectCreated,
+            power: PowerState::ObjectCreated,
+            policy: PowerPolicyState::ObjectCreated,
+            idle: IdleState::Stopped,
+            in_d0: false,
+            reported_missing: false,
+            remove_lock: 0,
+            removed: false,
+        }
+    }
+}
+
+impl PnpData {
+    /// `IoAcquireRemoveLock`. False once the device is being removed.
+    pub(crate) fn acquire_remove_lock(&mut self) -> bool {
+        if !self.removed {
+            self.remove_lock += 1;
+        }
+        !self.removed
+    }
+
+    /// `IoReleaseRemoveLock`.
+    pub(crate) fn release_remove_lock(&mut self) {
+        self.remove_lock -= 1;
+    }
+}
+
+/// A device of the PnP tree was created.
+pub(crate) fn device_created(m: &mut Machine, device: Device) {
+    device.enter_pnp(m, PnpState::Init);
+}
+
+/// Handles a PnP IRP.
+pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    let location = m[irp].current();
+    let (minor, parameters) = (PnpMinor::from_code(location.minor), location.parameters);
+    log_arrival(m, device, irp, location.minor, parameters);
+    let kind = device.kind(m);
+    match minor {
+        Some(PnpMinor::StartDevice) => start(m, device, irp),
+        Some(PnpMinor::QueryRemoveDevice) => match device.query_remove(m) {
+            Ok(()) => down_or_succeed(m, device, irp),
+            Err(status) => irp.complete_with(m, status, 0),
+        },
+        Some(PnpMinor::CancelRemoveDevice) => {
+            device.cancel_remove(m);
+            down_or_succeed(m, device, irp)
+        }
+        Some(PnpMinor::SurpriseRemoval) => {
+            device.surprise_removal(m);
+            down_or_succeed(m, device, irp)
+        }
+        Some(PnpMinor::RemoveDevice) => remove(m, device, irp),
+        Some(PnpMinor::QueryDeviceRelations) => relations(m, device, irp, parameters),
+        Some(PnpMinor::QueryId) if kind == DeviceKind::Pdo => query_id(m, device, irp, parameters),
+        Some(PnpMinor::Eject) if kind == DeviceKind::Pdo => eject(m, device, irp),
+        Some(PnpMinor::QueryCapabilities) => down_or_succeed(m, device, irp),
+        _ => down_or_leave(m, device, irp),
+    }
+}
+
+/// The line that every PnP IRP leaves in the log, at a level that depends on the minor code.
+fn log_arrival(m: &mut Machine, device: Device, irp: Irp, minor: u8, parameters: Parameters) {
+    let driver = device.driver(m);
+    let (handle, device_object) = (device.object().handle(), device.device_object(m).address());
+    let code = u64::from(minor);
+    match (PnpMinor::from_code(minor), parameters) {
+        (Some(PnpMinor::QueryDeviceRelations), Parameters::Pnp(PnpParameters::Relations(kind))) => {
+            let arguments = [handle, device_object, code, kind as u64, irp.address()];
+            trace(m, driver, &sites::PNP_DISPATCH_RELATIONS, arguments);
+        }
+        (
+            Some(
+                PnpMinor::StartDevice | PnpMinor::QueryRemoveDevice | PnpMinor::RemoveDevice
+                | PnpMinor::CancelRemoveDevice | PnpMinor::StopDevice | PnpMinor::QueryStopDevice
+                | PnpMinor::CancelStopDevice | PnpMinor::SurpriseRemoval | PnpMinor::Eject
+                | PnpMinor::QueryPnpDeviceState,
+            ),
+            _,
+        ) => trace(m, driver, &sites::PNP_DISPATCH, [handle, device_object, code, irp.address()]),
+        _ => trace(m, driver, &sites::PNP_DISPATCH_QUIET, [handle, device_object, code, irp.address()]),
+    }
+}
+
+/// FDOs and filters pass the IRP on; a PDO ends it with success.
+fn down_or_succeed(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    match device.lower_device(m) {
+        Some(lower) => {
+            m[irp].io_status.status = STATUS_SUCCESS;
+            pass_down(m, irp, lower)
+        }
+        None => irp.complete_with(m, STATUS_SUCCESS, 0),
+    }
+}
+
+/// FDOs and filters pass the IRP on; a PDO leaves its status as it came.
+fn down_or_leave(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    match device.lower_device(m) {
+        Some(lower) => pass_down(m, irp, lower),
+        None => {
+            let status = m[irp].io_status.status;
+            irp.complete_with(m, status, 0)
+        }
+    }
+}
+
+/// Sends the IRP down and waits until everything below is done with it.
+fn send_down_and_wait(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
+    fn stop_here(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {
+        m[irp].driver_context[0] = 1;
+        STATUS_MORE_PROCESSING_REQUIRED
+    }
+    let data = &mut m[irp];
+    data.driver_context[0] = 0;
+    data.copy_current_to_next();
+    data.set_completion_routine(stop_here, Context(0), Control::INVOKE_ALWAYS);
+    irp.call_driver(m, lower);
+    m.wait("the devices below to handle a PnP request", move |m| m[irp].driver_context[0] == 1);
+    m[irp].io_status.status
+}
+
+/// START goes down first, and is handled on its way up.
+fn start(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    device.enter_pnp(m, PnpState::InitStarting);
+    if let Some(lower) = device.lower_device(m) {
+        let status = send_down_and_wait(m, irp, lower);
+        if !status.is_success() {
+            device.enter_pnp(m, PnpState::Init);
+            return irp.complete_with(m, status, 0);
+        }
+    }
+    let status = NtStatus::from(device.start(m));
+    irp.complete_with(m, status, 0)
+}
+
+/// REMOVE takes the device off the stack; a PDO that its bus still reports stays.
+fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    let kind = device.kind(m);
+    let gone = device.finish_removal(m);
+    let driver = device.driver(m);
+    let device_object = device.device_object(m);
+    trace(m, driver, &sites::PNP_REMOVE_WAIT, [device.object().handle(), device_object.address()]);
+    if kind == DeviceKind::Pdo {
+        let list = device.parent(m).and_then(|parent| fx(m).devices.get(parent.0.id)?.child_list);
+        if gone {
+            if let Some(list) = list {
+                list.forget(m, device);
+            }
+            device::destroy(m, device);
+        }
+        return irp.complete_with(m, STATUS_SUCCESS, 0);
+    }
+    wait_for_remove_lock(m, device);
+    let status = match device.lower_device(m) {
+        Some(lower) => {
+            m[irp].io_status.status = STATUS_SUCCESS;
+            m[irp].skip_current_location();
+            irp.call_driver(m, lower)
+        }
+        None => irp.complete_with(m, STATUS_SUCCESS, 0),
+    };
+    device::destroy(m, device);
+    status
+}
+
+fn wait_for_remove_lock(m: &mut Machine, device: Device) {
+    device.body(m).pnp.removed = true;
+    m.wait("the requests that hold a device's remove lock", move |m| {
+        fx(m).devices.get(device.0.id).is_none_or(|body| body.pnp.remove_lock == 0)
+    });
+}
+
+fn relations(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
+    let Parameters::Pnp(PnpParameters::Relations(kind)) = parameters else { return down_or_leave(m, device, irp) };
+    let list = device.default_child_list(m);
+    match (kind, list) {
+        (RelationType::Bus, Some(list)) => {
+            let driver = device.driver(m);
+            let handle = device.object().handle();
+            trace(m, driver, &sites::FDO_RELATIONS_ENTER, [kind as u64]);
+            let children = list.process_bus_relations(m);
+            trace(m, driver, &sites::PNP_BUS_RELATIONS_STATUS, [handle, 0]);
+            trace(m, driver, &sites::PNP_BUS_RELATIONS, [handle, children.len() as u64, irp.address() + 0x1000]);
+            let data = &mut m[irp];
+            data.io_status.status = STATUS_SUCCESS;
+            data.pnp_answer = PnpAnswer::Relations(children);
+            let status = down_or_leave(m, device, irp);
+            trace(m, driver, &sites::FDO_RELATIONS_EXIT, [kind as u64, status.0.into()]);
+            status
+        }
+        (RelationType::Target, _) if device.kind(m) == DeviceKind::Pdo => {
+            let pdo = device.device_object(m);
+            m[irp].pnp_answer = PnpAnswer::Relations(vec![pdo]);
+            irp.complete_with(m, STATUS_SUCCESS, 0)
+        }
+        _ => down_or_leave(m, device, irp),
+    }
+}
+
+fn query_id(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
+    let ids = &device.body(m).ids;
+    let id = match parameters {
+        Parameters::Pnp(PnpParameters::Id(IdType::Device)) => ids.device.clone(),
+        Parameters::Pnp(PnpParameters::Id(IdType::Instance)) => ids.instance.clone(),
+        Parameters::Pnp(PnpParameters::Id(IdType::Hardware)) => ids.hardware.clone(),
+        _ => return down_or_leave(m, device, irp),
+    };
+    m[irp].pnp_answer = PnpAnswer::Id(id);
+    irp.complete_with(m, STATUS_SUCCESS, 0)
+}
+
+/// EJECT: the driver's callback, then the child is reported missing.
+///
+/// Source: S/irphandlers/pnp/fxpkgpdo.cpp:973-1155.
+fn eject(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    let callback = device.body(m).callbacks.eject;
+    let status = NtStatus::from(callback.map_or(Ok(()), |eject| eject(m, device)));
+    if status.is_success() {
+        if let Some(list) = device.parent(m).and_then(|parent| parent.default_child_list(m)) {
+            list.ejected(m, device);
+        }
+    }
+    irp.complete_with(m, status, 0)
+}

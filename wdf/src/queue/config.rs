@@ -1,0 +1,197 @@
+//! WDF_IO_QUEUE_CONFIG and the creation of queues.
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{IoctlCode, Machine, Major, NtStatus};
+
+use super::{Queue, QueueBody};
+use crate::device::{Device, DeviceKind};
+use crate::framework::fx_mut;
+use crate::object::{Attributes, Handle, Kind, Object};
+use crate::request::Request;
+
+/// WDF_IO_QUEUE_DISPATCH_TYPE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Dispatch {
+    /// One request at a time: the next comes when the driver completed or handed on the last.
+    Sequential,
+    /// Every request as it comes.
+    #[default]
+    Parallel,
+    /// The driver takes requests out itself.
+    Manual,
+}
+
+/// What EvtIoDeviceControl and EvtIoInternalDeviceControl are told besides the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IoControl {
+    /// The control code.
+    pub code: IoctlCode,
+    /// InputBufferLength.
+    pub input_length: u32,
+    /// OutputBufferLength.
+    pub output_length: u32,
+}
+
+/// WDF_REQUEST_STOP_ACTION_FLAGS: why EvtIoStop is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StopAction {
+    /// The device leaves D0 and may come back.
+    Suspend,
+    /// The device goes.
+    Purge,
+}
+
+pub(super) type OnDefault = fn(&mut Machine, Queue, Request);
+pub(super) type OnTransfer = fn(&mut Machine, Queue, Request, u32);
+pub(super) type OnControl = fn(&mut Machine, Queue, Request, IoControl);
+pub(super) type OnStop = fn(&mut Machine, Queue, Request, StopAction);
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct Callbacks {
+    pub(super) default: Option<OnDefault>,
+    pub(super) read: Option<OnTransfer>,
+    pub(super) write: Option<OnTransfer>,
+    pub(super) device_control: Option<OnControl>,
+    pub(super) internal_device_control: Option<OnControl>,
+    pub(super) stop: Option<OnStop>,
+}
+
+impl Callbacks {
+    pub(super) fn any(&self) -> bool {
+        self.default.is_some()
+            || self.read.is_some()
+            || self.write.is_some()
+            || self.device_control.is_some()
+            || self.internal_device_control.is_some()
+    }
+
+    pub(super) fn handles(&self, major: Major) -> bool {
+        self.default.is_some()
+            || match major {
+                Major::Read => self.read.is_some(),
+                Major::Write => self.write.is_some(),
+                Major::DeviceControl => self.device_control.is_some(),
+                Major::InternalDeviceControl => self.internal_device_control.is_some(),
+                _ => false,
+            }
+    }
+}
+
+/// WDF_IO_QUEUE_CONFIG: begin with [`Queue::config`].
+#[derive(Clone, Copy)]
+pub struct QueueConfig {
+    dispatch: Dispatch,
+    presented_limit: u32,
+    power_managed: Option<bool>,
+    callbacks: Callbacks,
+}
+
+impl Queue {
+    /// A configuration of this dispatch type, without callbacks.
+    pub fn config(dispatch: Dispatch) -> QueueConfig {
+        QueueConfig { dispatch, presented_limit: u32::MAX, power_managed: None, callbacks: Callbacks::default() }
+    }
+}
+
+impl QueueConfig {
+    /// EvtIoDefault: everything that has no callback of its own.
+    pub fn on_default(mut self, callback: OnDefault) -> QueueConfig {
+        self.callbacks.default = Some(callback);
+        self
+    }
+
+    /// EvtIoRead.
+    pub fn on_read(mut self, callback: OnTransfer) -> QueueConfig {
+        self.callbacks.read = Some(callback);
+        self
+    }
+
+    /// EvtIoWrite.
+    pub fn on_write(mut self, callback: OnTransfer) -> QueueConfig {
+        self.callbacks.write = Some(callback);
+        self
+    }
+
+    /// EvtIoDeviceControl.
+    pub fn on_device_control(mut self, callback: OnControl) -> QueueConfig {
+        self.callbacks.device_control = Some(callback);
+        self
+    }
+
+    /// EvtIoInternalDeviceControl.
+    pub fn on_internal_device_control(mut self, callback: OnControl) -> QueueConfig {
+        self.callbacks.internal_device_control = Some(callback);
+        self
+    }
+
+    /// EvtIoStop: the device leaves D0 while the driver holds this request.
+    pub fn on_stop(mut self, callback: OnStop) -> QueueConfig {
+        self.callbacks.stop = Some(callback);
+        self
+    }
+
+    /// PowerManaged; the default is yes for function devices and PDOs, no for filters and control devices.
+    pub fn power_managed(mut self, power_managed: bool) -> QueueConfig {
+        self.power_managed = Some(power_managed);
+        self
+    }
+
+    /// NumberOfPresentedRequests of a parallel queue.
+    pub fn presented_limit(mut self, limit: u32) -> QueueConfig {
+        self.presented_limit = limit;
+        self
+    }
+
+    /// `WdfIoQueueCreate`.
+    ///
+    /// # Errors
+    /// STATUS_WDF_NO_CALLBACK for a sequential or parallel queue that calls nobody, STATUS_INVALID_PARAMETER for a
+    /// manual one that would.
+    ///
+    /// Source: S/irphandlers/io/fxioqueue.cpp:217-467.
+    pub fn create(self, m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
+        match self.dispatch {
+            Dispatch::Manual if self.callbacks.any() => return Err(STATUS_INVALID_PARAMETER),
+            Dispatch::Sequential | Dispatch::Parallel if !self.callbacks.any() => return Err(STATUS_WDF_NO_CALLBACK),
+            _ => {}
+        }
+        let driver = device.driver(m);
+        let managed_by_default = matches!(device.kind(m), DeviceKind::Fdo | DeviceKind::Pdo);
+        let power_managed = self.power_managed.unwrap_or(managed_by_default);
+        let powered = !power_managed || device.body(m).pnp.in_d0;
+        let (id, body) = fx_mut(m).queues.take();
+        let mut header = std::mem::take(&mut body.header);
+        header.initialize(driver, Attributes::none());
+        *body = QueueBody {
+            header,
+            device: Some(device),
+            dispatch: self.dispatch,
+            presented_limit: self.presented_limit,
+            callbacks: self.callbacks,
+            power_managed,
+            powered,
+            accepting: true,
+            dispatching: true,
+            ..QueueBody::default()
+        };
+        let queue = Queue(Object { kind: Kind::Queue, id });
+        queue.0.set_parent(m, device.0);
+        device.body(m).queues.push(queue);
+        Ok(queue)
+    }
+
+    /// `WdfIoQueueCreate` with DefaultQueue set.
+    ///
+    /// # Errors
+    /// As [`QueueConfig::create`], and STATUS_UNSUCCESSFUL for a device that has a default queue.
+    ///
+    /// Source: S/irphandlers/io/fxpkgio.cpp:491.
+    pub fn create_default(self, m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
+        if device.default_queue(m).is_some() {
+            return Err(STATUS_UNSUCCESSFUL);
+        }
+        let queue = self.create(m, device)?;
+        device.body(m).default_queue = Some(queue);
+        Ok(queue)
+    }
+}

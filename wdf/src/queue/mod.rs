@@ -1,0 +1,74 @@
+//! WDFQUEUE: where requests wait, and how many the driver is given at once.
+
+mod config;
+mod present;
+mod state;
+
+use std::collections::VecDeque;
+
+use vbus_wdm::Machine;
+
+use crate::device::Device;
+use crate::framework::{fx, fx_mut};
+use crate::object::{Handle, Header, Kind, Object};
+use crate::request::Request;
+use crate::verifier;
+
+pub use config::{Dispatch, IoControl, QueueConfig, StopAction};
+use config::Callbacks;
+
+/// A WDFQUEUE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Queue(pub(crate) Object);
+
+impl Handle for Queue {
+    fn object(self) -> Object {
+        self.0
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct QueueBody {
+    pub(crate) header: Header,
+    device: Option<Device>,
+    dispatch: Dispatch,
+    presented_limit: u32,
+    callbacks: Callbacks,
+    power_managed: bool,
+    /// Power managed and the device is in D0, or not power managed.
+    powered: bool,
+    accepting: bool,
+    dispatching: bool,
+    /// Requests that were not presented yet, oldest first.
+    waiting: VecDeque<Request>,
+    /// Requests that the driver was given and has not completed or handed on, oldest first.
+    owned: Vec<Request>,
+    /// Marked cancelable, cancelled, and the driver's routine was not called yet.
+    cancelled: VecDeque<Request>,
+    /// How many DispatchEvents loops are on the call stack.
+    depth: u32,
+}
+
+impl Queue {
+    #[inline]
+    fn body(self, m: &mut Machine) -> &mut QueueBody {
+        if fx(m).queues.get(self.0.id).is_none() {
+            verifier::invalid_handle(m, self.0.handle(), Kind::Queue as u16);
+        }
+        // Live, as the line above made sure.
+        fx_mut(m).queues.get_mut(self.0.id).unwrap()
+    }
+
+    /// `WdfIoQueueGetDevice`.
+    #[inline]
+    pub fn device(self, m: &mut Machine) -> Device {
+        // Every queue is created for a device.
+        self.body(m).device.expect("a queue belongs to a device")
+    }
+
+    /// `WdfIoQueueGetState`: how many requests wait, and how many the driver holds.
+    pub fn counts(self, m: &mut Machine) -> (usize, usize) {
+        let body = self.body(m);
+        (body.waiting.len(), body.owned.len())
+    }
+}

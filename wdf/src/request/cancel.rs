@@ -1,0 +1,111 @@
+//! Requests that wait, that the driver holds, and that somebody cancels meanwhile.
+//!
+//! Source: S/irphandlers/io/fxioqueue.cpp:2118 (mark), 4353-4560 (cancel).
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{CancelRoutine, DeviceObject, Irp, Machine, NtStatus};
+
+use super::Request;
+use crate::framework::fx;
+use crate::queue::Queue;
+
+/// EvtRequestCancel: completes the request, normally with STATUS_CANCELLED.
+pub type RequestCancel = fn(&mut Machine, Request);
+
+impl Request {
+    /// The request goes behind the waiting ones, cancelable by the framework.
+    pub(crate) fn wait_in_queue(self, m: &mut Machine, queue: Queue, routine: CancelRoutine) -> Result<(), NtStatus> {
+        let Some(irp) = self.current_irp(m) else { return Ok(()) };
+        irp.set_cancel_routine(m, Some(routine));
+        if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
+            return Err(STATUS_CANCELLED);
+        }
+        let body = self.body(m);
+        body.queue = Some(queue);
+        body.waiting = true;
+        Ok(())
+    }
+
+    /// The request is taken off the waiting ones.
+    pub(crate) fn leave_waiting(self, m: &mut Machine) {
+        if let Some(irp) = self.current_irp(m) {
+            irp.set_cancel_routine(m, None);
+        }
+    }
+
+    pub(crate) fn given_to_driver(self, m: &mut Machine, queue: Queue) {
+        let body = self.body(m);
+        body.queue = Some(queue);
+        body.waiting = false;
+    }
+
+    pub(crate) fn is_acknowledged(self, m: &Machine) -> bool {
+        fx(m).requests.get(self.0.id).is_none_or(|body| body.acknowledged)
+    }
+
+    /// `WdfRequestMarkCancelableEx`: `routine` is called if somebody cancels the request before it is unmarked.
+    ///
+    /// # Errors
+    /// STATUS_CANCELLED if it is cancelled already: the routine is not called, the driver completes the request.
+    pub fn mark_cancelable(self, m: &mut Machine, routine: RequestCancel) -> Result<(), NtStatus> {
+        let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
+        self.body(m).cancel = Some(routine);
+        irp.set_cancel_routine(m, Some(cancelled_in_driver));
+        if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
+            self.body(m).cancel = None;
+            return Err(STATUS_CANCELLED);
+        }
+        Ok(())
+    }
+
+    /// `WdfRequestUnmarkCancelable`.
+    ///
+    /// # Errors
+    /// STATUS_CANCELLED if the cancel routine ran, will run, or was never set: hands off the request.
+    pub fn unmark_cancelable(self, m: &mut Machine) -> Result<(), NtStatus> {
+        let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
+        match irp.set_cancel_routine(m, None) {
+            Some(_) => {
+                self.body(m).cancel = None;
+                Ok(())
+            }
+            None => Err(STATUS_CANCELLED),
+        }
+    }
+
+    /// `WdfRequestIsCanceled`.
+    pub fn is_cancelled(self, m: &mut Machine) -> bool {
+        self.current_irp(m).is_some_and(|irp| m[irp].cancel)
+    }
+
+    /// `WdfRequestStopAcknowledge` in EvtIoStop: the driver keeps the request over the loss of power, or gives it
+    /// back to the head of its queue.
+    pub fn stop_acknowledge(self, m: &mut Machine, requeue: bool) {
+        match self.queue(m).filter(|_| requeue) {
+            Some(queue) => queue.put_back(m, self),
+            None => self.body(m).acknowledged = true,
+        }
+    }
+
+    pub(crate) fn call_cancel_routine(self, m: &mut Machine) {
+        if let Some(routine) = self.body(m).cancel.take() {
+            routine(m, self);
+        }
+    }
+
+    /// A purge cancels what its holder marked cancelable.
+    pub(crate) fn cancel_if_marked(self, m: &mut Machine) {
+        let live = fx(m).requests.get(self.0.id).is_some_and(|body| body.cancel.is_some());
+        if let Some(irp) = live.then(|| self.current_irp(m)).flatten() {
+            irp.cancel(m);
+        }
+    }
+}
+
+/// The cancel routine of an IRP whose request the driver marked cancelable.
+fn cancelled_in_driver(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    let Some(request) = Request::of_irp(m, irp) else { return };
+    if let Some(queue) = request.queue(m) {
+        queue.request_cancelled(m, request);
+    }
+}

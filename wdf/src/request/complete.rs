@@ -1,0 +1,81 @@
+//! WdfRequestComplete.
+//!
+//! Source: S/core/fxrequest.cpp:522-885, S/inc/private/common/fxrequest.hpp:792.
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{IoStatus, Machine, NtStatus};
+
+use super::{Ownership, Request, layer};
+use crate::driver::Driver;
+use crate::framework::trace;
+use crate::object::Handle;
+use crate::trace::sites;
+use crate::verifier;
+
+/// The facility of the framework's own statuses.
+const FACILITY_DRIVER_FRAMEWORK: u32 = 0x0020_0000;
+
+impl Request {
+    /// `WdfRequestComplete`: with the Information that is in the IRP.
+    pub fn complete(self, m: &mut Machine, status: NtStatus) {
+        let information = self.information(m);
+        self.complete_with_information(m, status, information);
+    }
+
+    /// `WdfRequestCompleteWithInformation`.
+    ///
+    /// The request's handle is stale afterwards. A request of the driver's own cannot be completed, only deleted.
+    pub fn complete_with_information(self, m: &mut Machine, status: NtStatus, information: u64) {
+        let driver = self.driver(m);
+        if self.ownership(m) != Ownership::FromIo {
+            // Nobody waits for it: the framework frees an object that others still use.
+            verifier::wdf_violation(m, Some(driver), 7, [self.0.handle(), self.0.address()], "WdfRequestComplete");
+        }
+        let Some(irp) = self.current_irp(m) else { return };
+        let arguments = [self.0.handle(), irp.address(), information, status.0.into()];
+        trace(m, driver, &sites::REQUEST_COMPLETE, arguments);
+        let status = translate(m, driver, status);
+
+        layer::release_formatting(m, self);
+        // Cleanup callbacks and the request's children go before its IRP is completed.
+        if self.0.dispose(m) {
+            self.0.destroy_children(m);
+        }
+        m[irp].io_status = IoStatus { status, information };
+        let body = self.body(m);
+        body.irp = None;
+        let queue = body.queue.take();
+        let was_waiting = std::mem::take(&mut body.waiting);
+        irp.complete(m);
+        if let Some(queue) = queue.filter(|_| !was_waiting) {
+            queue.forget_owned(m, self);
+            queue.dispatch_internal_events(m);
+        }
+        self.0.release(m);
+    }
+
+    /// Completion of a request that the driver never saw or has no callback for.
+    pub(crate) fn complete_by_framework(self, m: &mut Machine, status: NtStatus) {
+        self.complete_with_information(m, status, 0);
+    }
+}
+
+/// The framework's own statuses mean nothing to others.
+fn translate(m: &mut Machine, driver: Driver, status: NtStatus) -> NtStatus {
+    if status.0 & 0x0FFF_0000 != FACILITY_DRIVER_FRAMEWORK {
+        return status;
+    }
+    trace(m, driver, &sites::REQUEST_CONVERT, [status.0.into()]);
+    let translated = match status {
+        STATUS_WDF_PAUSED | STATUS_WDF_BUSY => STATUS_DEVICE_BUSY,
+        STATUS_WDF_INTERNAL_ERROR => STATUS_INTERNAL_ERROR,
+        STATUS_WDF_TOO_FRAGMENTED | STATUS_WDF_TOO_MANY_TRANSFERS => STATUS_INVALID_DEVICE_REQUEST,
+        STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS => STATUS_INSUFFICIENT_RESOURCES,
+        unknown => {
+            trace(m, driver, &sites::REQUEST_CONVERT_UNKNOWN, [unknown.0.into()]);
+            STATUS_INVALID_DEVICE_REQUEST
+        }
+    };
+    trace(m, driver, &sites::REQUEST_CONVERTED, [translated.0.into()]);
+    translated
+}

@@ -1,0 +1,250 @@
+//! WDFREQUEST: an IRP and what the framework keeps beside it.
+
+mod buffers;
+mod cancel;
+mod complete;
+mod layer;
+
+use std::any::Any;
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{
+    Context, FileObject, Id, IoStatus, IoctlCode, Irp, Machine, Major, NtStatus, Parameters, RequestorMode,
+};
+
+use crate::device::Device;
+use crate::driver::Driver;
+use crate::framework::{fx, fx_mut, trace};
+use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::queue::Queue;
+use crate::trace::sites;
+use crate::verifier;
+
+pub use buffers::{Memory, Transfer};
+pub use cancel::RequestCancel;
+pub use layer::{adopt_irp, on_release, peek_state, release_formatting, upper_state};
+
+/// A WDFREQUEST.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request(pub(crate) Object);
+
+impl Handle for Request {
+    fn object(self) -> Object {
+        self.0
+    }
+}
+
+/// Where a request's IRP came from, and so what may be done with it.
+///
+/// Source: S/core/fxrequestbase.cpp:32-134 (FxRequestIrpAllocation).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ownership {
+    /// Dispatched to the driver: the I/O manager's IRP, which nobody here may replace.
+    #[default]
+    FromIo,
+    /// The framework's own: it may be replaced by a bigger one.
+    Internal,
+    /// The driver's own.
+    Driver,
+}
+
+/// Undoes what a layer above did to a request's IRP when it formatted it.
+pub type Release = fn(&mut Machine, Request);
+
+pub(crate) struct RequestBody {
+    pub(crate) header: Header,
+    irp: Option<Irp>,
+    ownership: Ownership,
+    device: Option<Device>,
+    queue: Option<Queue>,
+    waiting: bool,
+    /// The driver acknowledged EvtIoStop for it without giving it back.
+    acknowledged: bool,
+    cancel: Option<RequestCancel>,
+    /// What the layer above keeps for each request; it stays with the place.
+    upper: Box<dyn Any>,
+    release: Option<Release>,
+}
+
+impl Default for RequestBody {
+    fn default() -> Self {
+        RequestBody {
+            header: Header::default(),
+            irp: None,
+            ownership: Ownership::default(),
+            device: None,
+            queue: None,
+            waiting: false,
+            acknowledged: false,
+            cancel: None,
+            upper: Box::new(()),
+            release: None,
+        }
+    }
+}
+
+impl RequestBody {
+    #[inline]
+    fn initialize(&mut self, driver: Driver, irp: Option<Irp>, ownership: Ownership, attributes: Attributes) {
+        self.header.initialize(driver, attributes);
+        self.irp = irp;
+        self.ownership = ownership;
+        self.device = None;
+        self.queue = None;
+        self.waiting = false;
+        self.acknowledged = false;
+        self.cancel = None;
+        self.release = None;
+    }
+}
+
+/// The framework keeps its request in this word of a dispatched IRP's DriverContext.
+const REQUEST_WORD: usize = 3;
+
+/// WDF_REQUEST_PARAMETERS: what the sender asked for.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct RequestParameters {
+    /// The major function.
+    pub major: Major,
+    /// The stack location's parameters.
+    pub parameters: Parameters,
+}
+
+impl Request {
+    /// The request that the framework makes for a dispatched IRP. It has no parent: it lives until it is completed.
+    pub(crate) fn from_dispatch(m: &mut Machine, driver: Driver, device: Device, irp: Irp) -> Request {
+        let (id, body) = fx_mut(m).requests.take();
+        body.initialize(driver, Some(irp), Ownership::FromIo, Attributes::none());
+        body.device = Some(device);
+        m[irp].driver_context[REQUEST_WORD] = id.to_word();
+        Request(Object { kind: Kind::Request, id })
+    }
+
+    /// `WdfRequestCreate` without a target: a request of the driver's own, without an IRP until it is formatted.
+    ///
+    /// Its parent is `attributes`' or the driver, and it lives until it is deleted.
+    ///
+    /// Source: S/core/fxrequest.cpp:168-233.
+    pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Request {
+        let parent = attributes.parent.unwrap_or(driver.0);
+        let (id, body) = fx_mut(m).requests.take();
+        body.initialize(driver, None, Ownership::Internal, attributes);
+        let request = Request(Object { kind: Kind::Request, id });
+        request.0.set_parent(m, parent);
+        let arguments = [0, 1, request.0.address(), STATUS_SUCCESS.0.into()];
+        trace(m, driver, &sites::REQUEST_CREATE, arguments);
+        request
+    }
+
+    #[inline]
+    fn body(self, m: &mut Machine) -> &mut RequestBody {
+        if fx(m).requests.get(self.0.id).is_none() {
+            verifier::invalid_handle(m, self.0.handle(), Kind::Request as u16);
+        }
+        // Live, as the line above made sure.
+        fx_mut(m).requests.get_mut(self.0.id).unwrap()
+    }
+
+    /// The framework request of an IRP that waits in a queue or is held by the driver.
+    pub(crate) fn of_irp(m: &Machine, irp: Irp) -> Option<Request> {
+        let id = Id::from_word(m[irp].driver_context[REQUEST_WORD])?;
+        fx(m).requests.get(id).filter(|body| body.irp == Some(irp))?;
+        Some(Request(Object { kind: Kind::Request, id }))
+    }
+
+    /// `WdfRequestWdmGetIrp`: the IRP, if the request has one at this moment.
+    #[inline]
+    pub fn current_irp(self, m: &mut Machine) -> Option<Irp> {
+        self.body(m).irp
+    }
+
+    /// Whose the IRP is.
+    #[inline]
+    pub fn ownership(self, m: &mut Machine) -> Ownership {
+        self.body(m).ownership
+    }
+
+    /// The device that the request was dispatched to; `None` for the driver's own.
+    pub fn device(self, m: &mut Machine) -> Option<Device> {
+        self.body(m).device
+    }
+
+    /// `WdfRequestGetIoQueue`.
+    #[inline]
+    pub fn queue(self, m: &mut Machine) -> Option<Queue> {
+        self.body(m).queue
+    }
+
+    /// `WdfRequestGetStatus`: IoStatus.Status of the IRP as it is now.
+    pub fn status(self, m: &mut Machine) -> NtStatus {
+        self.io_status(m).status
+    }
+
+    /// `WdfRequestGetInformation`.
+    pub fn information(self, m: &mut Machine) -> u64 {
+        self.io_status(m).information
+    }
+
+    fn io_status(self, m: &mut Machine) -> IoStatus {
+        self.current_irp(m).map(|irp| m[irp].io_status).unwrap_or_default()
+    }
+
+    /// `WdfRequestSetInformation`.
+    pub fn set_information(self, m: &mut Machine, information: u64) {
+        if let Some(irp) = self.current_irp(m) {
+            m[irp].io_status.information = information;
+        }
+    }
+
+    /// `WdfRequestGetParameters`.
+    pub fn parameters(self, m: &mut Machine) -> RequestParameters {
+        match self.current_irp(m) {
+            Some(irp) => {
+                let location = m[irp].current();
+                RequestParameters { major: location.major, parameters: location.parameters }
+            }
+            None => RequestParameters { major: Major::default(), parameters: Parameters::None },
+        }
+    }
+
+    /// The control code of an I/O control request.
+    pub fn ioctl_code(self, m: &mut Machine) -> Option<IoctlCode> {
+        match self.parameters(m).parameters {
+            Parameters::DeviceIoControl { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// `WdfRequestGetFileObject`.
+    pub fn file_object(self, m: &mut Machine) -> Option<FileObject> {
+        let irp = self.current_irp(m)?;
+        irp.file(m)
+    }
+
+    /// `WdfRequestGetRequestorMode`.
+    pub fn requestor_mode(self, m: &mut Machine) -> RequestorMode {
+        self.current_irp(m).map(|irp| m[irp].requestor_mode).unwrap_or_default()
+    }
+
+    /// The handle as a context word, and back.
+    pub fn to_context(self) -> Context {
+        Context(self.0.id.to_word())
+    }
+
+    /// The request that [`Request::to_context`] made a word of.
+    pub fn from_context(context: Context) -> Option<Request> {
+        Id::from_word(context.0).map(|id| Request(Object { kind: Kind::Request, id }))
+    }
+}
+
+/// The last reference is gone: the framework's own IRP goes with the request.
+pub(crate) fn destroyed(m: &mut Machine, object: Object) {
+    let request = Request(object);
+    layer::release_formatting(m, request);
+    let body = request.body(m);
+    let irp = body.irp.take().filter(|_| body.ownership == Ownership::Internal);
+    fx_mut(m).requests.release(object.id);
+    if let Some(irp) = irp {
+        irp.free(m);
+    }
+}

@@ -1,0 +1,76 @@
+//! From a format string and raw words to the text that the debugger prints.
+
+use std::fmt::Write;
+
+use vbus_wdm::NtStatus;
+
+use super::names;
+
+/// Renders a message. A word that the format does not name is left out; a missing word prints as zero.
+pub(super) fn render(message: &str, arguments: &[u64]) -> String {
+    let mut text = String::with_capacity(message.len() + 48);
+    let mut words = arguments.iter().copied();
+    let mut rest = message;
+    while let Some(at) = rest.find('%') {
+        text.push_str(&rest[..at]);
+        rest = item(&mut text, &rest[at + 1..], &mut words);
+    }
+    text.push_str(rest);
+    text
+}
+
+/// Renders the item that `format` begins with, and returns what follows it.
+fn item<'f>(text: &mut String, format: &'f str, words: &mut impl Iterator<Item = u64>) -> &'f str {
+    if let Some(named) = format.strip_prefix('!') {
+        let end = named.find('!').unwrap_or(named.len());
+        enumerated(text, &named[..end], words.next().unwrap_or(0));
+        return named.get(end + 1..).unwrap_or("");
+    }
+    let kinds: [(&str, fn(&mut String, u64)); 8] = [
+        ("p", |text, word| _ = write!(text, "{word:016X}")),
+        ("d", |text, word| _ = write!(text, "{}", word as u32 as i32)),
+        ("u", |text, word| _ = write!(text, "{}", word as u32)),
+        ("x", |text, word| _ = write!(text, "{:x}", word as u32)),
+        ("I64x", |text, word| _ = write!(text, "{word:x}")),
+        ("I64d", |text, word| _ = write!(text, "{}", word as i64)),
+        ("s", |text, word| text.push_str(names::optional_word(word))),
+        ("%", |text, _| text.push('%')),
+    ];
+    for (kind, write) in kinds {
+        if let Some(rest) = format.strip_prefix(kind) {
+            write(text, if kind == "%" { 0 } else { words.next().unwrap_or(0) });
+            return rest;
+        }
+    }
+    text.push('%');
+    format
+}
+
+fn enumerated(text: &mut String, enumeration: &str, word: u64) {
+    if enumeration == "STATUS" {
+        _ = write!(text, "{}", NtStatus(word as u32));
+        return;
+    }
+    match names::name(enumeration, word) {
+        Some(name) => text.push_str(name),
+        None => _ = write!(text, "{word}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+
+    #[test]
+    fn items_print_as_in_the_debugger() {
+        let message = "WDFREQUEST 0x%p, IOCTL 0x%x, internal %d, %!STATUS!";
+        let text = render(message, &[0x0000_307E_6A7E_D198, 0x55FF_9C0E, 0, 0xC000_00D0]);
+        assert_eq!(
+            text,
+            "WDFREQUEST 0x0000307E6A7ED198, IOCTL 0x55ff9c0e, internal 0, 0xc00000d0(STATUS_REQUEST_NOT_ACCEPTED)"
+        );
+        assert_eq!(render("%!STATUS! 100%", &[0]), "STATUS_SUCCESS 100%");
+        assert_eq!(render("Information 0x%I64x %!IRPMJ!", &[0x1_0000_0000, 0xE]), "Information 0x100000000 IRP_MJ_DEVICE_CONTROL");
+        assert_eq!(render("%!NO_SUCH_ENUM! left", &[7]), "7 left");
+    }
+}

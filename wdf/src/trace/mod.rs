@@ -1,0 +1,12 @@
+//! The in-flight trace recorder: one ring per driver, as `!wdflogdump` reads it.
+//!
+//! Recording stores a static site and raw words; text is made only when a log is dumped.
+
+mod format;
+mod log;
+mod names;
+mod site;
+pub mod sites;
+
+pub use log::{Log, LogLine};
+pub use site::{Level, Site};

@@ -1,0 +1,88 @@
+//! The enumerations that log messages print by name.
+
+use vbus_wdm::{Major, PnpMinor, RelationType};
+
+use crate::pnp::states::{IdleState, PnpState, PowerPolicyState, PowerState};
+
+/// The name of `word` in the enumeration that a format item `%!enumeration!` names.
+pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
+    let list: &[&'static str] = match enumeration {
+        "IRPMJ" => return major_name(word),
+        "pnpmn" => return Some(u8::try_from(word).ok().and_then(PnpMinor::from_code).map_or("IRP_MN_?", PnpMinor::name)),
+        "DEVICE_RELATION_TYPE" => return relation_name(word),
+        "WDF_DEVICE_PNP_STATE" => PnpState::NAMES,
+        "WDF_DEVICE_POWER_STATE" => PowerState::NAMES,
+        "WDF_DEVICE_POWER_POLICY_STATE" => PowerPolicyState::NAMES,
+        "FxPowerIdleStates" => IdleState::NAMES,
+        "FxRequestIrpOwnership" => &["FxRequestDoesNotOwnIrp", "FxRequestOwnsIrp"],
+        "FxIoStopProcessingForPowerAction" => STOP_ACTIONS,
+        "WDF_IO_TARGET_STATE" => TARGET_STATES,
+        "WDF_IO_QUEUE_STATE" => return queue_state_name(word),
+        "WDF_REQUEST_TYPE" => return request_type_name(word),
+        _ => return None,
+    };
+    list.get(usize::try_from(word).ok()?).copied()
+}
+
+const STOP_ACTIONS: &[&str] = &[
+    "FxIoStopProcessingForPowerInvalid",
+    "FxIoStopProcessingForPowerHold",
+    "FxIoStopProcessingForPowerPurgeManaged",
+    "FxIoStopProcessingForPowerPurgeNonManaged",
+];
+
+const TARGET_STATES: &[&str] = &[
+    "WdfIoTargetStateUndefined",
+    "WdfIoTargetStarted",
+    "WdfIoTargetStopped",
+    "WdfIoTargetClosedForQueryRemove",
+    "WdfIoTargetClosed",
+    "WdfIoTargetDeleted",
+    "WdfIoTargetPurged",
+];
+
+/// A word that a message puts in or leaves out: the framework's own `%s` arguments on this path are such.
+pub(super) fn optional_word(word: u64) -> &'static str {
+    match word {
+        1 => "power stopping (Drain) in progress,",
+        _ => "",
+    }
+}
+
+fn major_name(word: u64) -> Option<&'static str> {
+    use Major::*;
+    let majors = [
+        Create, CreateNamedPipe, Close, Read, Write, DeviceControl, InternalDeviceControl, Shutdown, Cleanup, Power,
+        SystemControl, Pnp,
+    ];
+    majors.into_iter().find(|&major| major as u64 == word).map(Major::name)
+}
+
+fn relation_name(word: u64) -> Option<&'static str> {
+    use RelationType::*;
+    [Bus, Ejection, Power, Removal, Target].into_iter().find(|&kind| kind as u64 == word).map(RelationType::name)
+}
+
+/// A queue's state is a set of bits; a set that is one enumerator prints by that name.
+fn queue_state_name(word: u64) -> Option<&'static str> {
+    match word {
+        1 => Some("WdfIoQueueAcceptRequests"),
+        2 => Some("WdfIoQueueDispatchRequests"),
+        4 => Some("WdfIoQueueNoRequests"),
+        8 => Some("WdfIoQueueDriverNoRequests"),
+        0x10 => Some("WdfIoQueuePnpHeld"),
+        _ => None,
+    }
+}
+
+fn request_type_name(word: u64) -> Option<&'static str> {
+    match word {
+        0 => Some("WdfRequestTypeCreate"),
+        3 => Some("WdfRequestTypeRead"),
+        4 => Some("WdfRequestTypeWrite"),
+        0xE => Some("WdfRequestTypeDeviceControl"),
+        0xF => Some("WdfRequestTypeDeviceControlInternal"),
+        0xFF => Some("WdfRequestTypeNoFormat"),
+        _ => None,
+    }
+}

@@ -1,0 +1,134 @@
+//! Every trace site that the model reaches, with the framework's own texts.
+//!
+//! Texts, functions, levels and flags are observable output of the framework and therefore verbatim.
+
+use super::site::{Level, Site};
+
+macro_rules! sites {
+    ($($name:ident = $level:ident $flag:ident $function:literal $message:literal;)+) => {
+        $(
+            #[doc = concat!("`", $function, "`")]
+            pub static $name: Site = Site::new($function, Level::$level, stringify!($flag), $message);
+        )+
+
+        /// All of them, in the order of the framework's source files.
+        pub static ALL: &[&Site] = &[$(&$name),+];
+    };
+}
+
+sites! {
+    // K/core/tracing.cpp
+    IFR_START = Information TRACINGDRIVER "FxIFRStart" "FxIFR logging started";
+
+    // S/irphandlers/io/fxpkgio.cpp
+    IO_DISPATCH = Verbose TRACINGIO "FxPkgIo::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ!, IRP_MN %x, IRP 0x%p";
+    IO_NO_QUEUE = Error TRACINGIO "FxPkgIo::DispatchStep1" "No queue configured for WDFDEVICE 0x%p, failing IRP 0x%p, %!STATUS!";
+    IO_STOP_FOR_POWER = Information TRACINGIO "FxPkgIo::StopProcessingForPower" "Perform %!FxIoStopProcessingForPowerAction! for all queues of WDFDEVICE 0x%p";
+    IO_RESUME_FOR_POWER = Information TRACINGIO "FxPkgIo::ResumeProcessingForPower" "Power resume all queues of WDFDEVICE 0x%p";
+
+    // S/irphandlers/io/fxioqueue.cpp
+    QUEUE_REFUSES = Verbose TRACINGIO "FxIoQueue::QueueRequest" "WDFQUEUE 0x%p is not accepting requests, state is %!WDF_IO_QUEUE_STATE!, %scompleting WDFREQUEST 0x%p %!STATUS!";
+    QUEUE_REQUEST = Verbose TRACINGIO "FxIoQueue::QueueRequest" "Queuing WDFREQUEST 0x%p on WDFQUEUE 0x%p";
+    QUEUE_DISPATCH_EVENTS = Verbose TRACINGIO "FxIoQueue::DispatchEvents" "Thread %p is processing WDFQUEUE 0x%p";
+    QUEUE_NOT_DISPATCHING = Warning TRACINGIO "FxIoQueue::DispatchEvents" "WDFQUEUE 0x%p not in dispatching state, current state is %!WDF_IO_QUEUE_STATE!";
+    QUEUE_ZERO_LENGTH = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Zero length WDFREQUEST 0x%p completed automatically by WDFQUEUE 0x%p";
+    QUEUE_CALL_READ = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Calling driver EvtIoRead for WDFREQUEST 0x%p";
+    QUEUE_CALL_WRITE = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Calling driver EvtIoWrite for WDFREQUEST 0x%p";
+    QUEUE_CALL_DEVICE_CONTROL = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Calling driver EvtIoDeviceControl for WDFREQUEST 0x%p";
+    QUEUE_CALL_INTERNAL = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Calling driver EvtIoInternalDeviceControl for WDFREQUEST 0x%p";
+    QUEUE_CALL_DEFAULT = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Calling driver EvtIoDefault for WDFREQUEST 0x%p";
+    QUEUE_NO_CALLBACK = Error TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Driver has no event callback for %!WDF_REQUEST_TYPE!, completing WDFREQUEST 0x%p with %!STATUS!";
+    QUEUE_PURGE_WAITING = Verbose TRACINGIO "FxIoQueue::QueuePurge" "All WDFQUEUE 0x%p requests cancelled";
+    QUEUE_PURGE_CANCEL = Information TRACINGIO "FxIoQueue::QueuePurge" "Cancelling WDFREQUEST 0x%p, WDFQUEUE 0x%p";
+    QUEUE_PURGE_OWNED = Verbose TRACINGIO "FxIoQueue::QueuePurge" "All driver cancellable requests cancelled  in WDFQUEUE 0x%p";
+    QUEUE_CANCELLED_WAITING = Warning TRACINGIO "FxIoQueue::CancelForQueue" "WDFREQUEST 0x%p was cancelled while on WDFQUEUE 0x%p";
+    QUEUE_CALL_CANCEL = Information TRACINGIO "FxIoQueue::ProcessCancelledRequests" "Calling CancelRoutine routine for WDFREQUEST 0x%p on WDFQUEUE 0x%p";
+
+    // S/irphandlers/general/fxpkggeneral.cpp
+    GENERAL_DISPATCH = Verbose TRACINGIO "FxPkgGeneral::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ! IRP 0x%p";
+
+    // S/core/fxrequest.cpp, S/inc/private/common/fxrequest.hpp, S/core/fxrequestbase.cpp, S/core/fxrequestapi.cpp
+    REQUEST_CREATE = Verbose TRACINGREQUEST "FxRequest::_Create" "Irp %p Ownership %!FxRequestIrpOwnership! FxRequest %p, status %!STATUS!";
+    REQUEST_COMPLETE = Verbose TRACINGREQUEST "FxRequest::Complete" "Completing WDFREQUEST 0x%p for IRP 0x%p with Information 0x%I64x, %!STATUS!";
+    REQUEST_CONVERT = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Converting WDF NTSTATUS value 0x%x...";
+    REQUEST_CONVERT_UNKNOWN = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Unknown WDF NTSTATUS 0x%x";
+    REQUEST_CONVERTED = Error TRACINGREQUEST "FxRequest::CompleteInternal" "... to %!STATUS!";
+    TARGET_CLOSED = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "WDFIOTARGET %p is closed, cannot validate, %!STATUS!";
+    IRP_NOT_ALLOCATED = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "Could not allocate irp for WDFREQUEST %p for WDFIOTARGET %p, %!STATUS!";
+    CANNOT_REALLOCATE = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "Cannot reallocate PIRP for WDFREQUEST %p using WDFIOTARGET %p, %!STATUS!";
+    FREEING_IRP = Verbose TRACINGIO "FxRequestBase::ValidateTarget" "Freeing irp %p from WDFREQUEST %p\n";
+    CANCEL_REQUEST = Verbose TRACINGIO "FxRequestBase::Cancel" "Request %p";
+    CANCEL_RESULT = Verbose TRACINGIO "FxRequestBase::Cancel" "Request %p, PIRP %p, cancel result %d";
+    CANCEL_COMPLETED = Verbose TRACINGIO "FxRequestBase::Cancel" "Request %p, PIRP %p, completed synchronously in cancel call, completing request on target %p";
+    CANCEL_TOO_LATE = Verbose TRACINGIO "FxRequestBase::Cancel" "Could not cancel request %p, already completed";
+    SEND_FORGET_NOT_QUEUED = Error TRACINGIOTARGET "imp_WdfRequestSend" "WDFREQUEST %p must be a WDFQUEUE presented request";
+    SEND_FORGET_FORMATTED = Error TRACINGIOTARGET "imp_WdfRequestSend" "Cannot send-and-forget WDFREQUEST 0x%p with formatted IO context, %!STATUS!";
+    SEND_NO_ROUTINE = Error TRACINGIOTARGET "imp_WdfRequestSend" "WDFREQUEST %p is a WDFQUEUE presented request with no completion routine, %!STATUS!";
+
+    // S/targets/general/fxiotarget.cpp, fxiotargetapi.cpp, fxiotargetremote.cpp
+    NOT_FORMATTED = Error TRACINGIOTARGET "FxIoTarget::Vf_VerifySubmitLocked" "WDFREQUEST %p has not been formatted, cannot send, %!STATUS!";
+    TOO_FEW_LOCATIONS = Error TRACINGIOTARGET "FxIoTarget::Vf_VerifySubmitLocked" "WDFREQUEST %p, PIRP %p does not have enough stack locations %d for this WDFIOTARGET %p (requires %d locations),  %!STATUS!";
+    ALREADY_SENT = Error TRACINGIOTARGET "FxIoTarget::SubmitLocked" "WDFREQUEST %p already sent to a target";
+    NOT_ACCEPTING = Error TRACINGIOTARGET "FxIoTarget::SubmitLocked" "failing WDFREQUEST %p, WDFIOTARGET %p not accepting requests, state %!WDF_IO_TARGET_STATE!";
+    SUBMIT_SYNC = Verbose TRACINGIOTARGET "FxIoTarget::SubmitSync" "WDFIOTARGET %p, WDFREQUEST %p";
+    SUBMIT_SYNC_ACTION = Verbose TRACINGIOTARGET "FxIoTarget::SubmitSync" "WDFREQUEST %p, Action 0x%x";
+    SUBMIT_SYNC_SENDING = Verbose TRACINGIOTARGET "FxIoTarget::SubmitSync" "Sending WDFREQUEST %p, Irp %p";
+    REMOVE_COMPLETED = Verbose TRACINGIOTARGET "FxIoTarget::RemoveCompletedRequestLocked" "WDFIOTARGET %p, WDFREQUEST %p";
+    COMPLETION = Verbose TRACINGIOTARGET "FxIoTarget::RequestCompletionRoutine" "WDFREQUEST %p";
+    COMPLETION_DEFERRED = Information TRACINGIOTARGET "FxIoTarget::RequestCompletionRoutine" "WDFREQUEST %p deferring completion due to outstanding completion references";
+    COMPLETION_DONE = Verbose TRACINGIOTARGET "FxIoTarget::RequestCompletionRoutine" "WDFREQUEST %p completed in completion routine";
+    COMPLETED_FROM_CANCEL = Verbose TRACINGIOTARGET "FxIoTarget::CompleteCanceledRequest" "WDFREQUEST %p completed in from cancel";
+    TARGET_CREATE = Verbose TRACINGIOTARGET "imp_WdfIoTargetCreate" "WDFDEVICE 0x%p";
+    TARGET_OPEN_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetOpen" "enter WDFIOTARGET 0x%p";
+    TARGET_OPEN_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetOpen" "exit WDFIOTARGET 0x%p, %!STATUS!";
+    TARGET_CLOSE_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetClose" "enter WDFIOTARGET 0x%p";
+    FORMAT_IO_ENTER = Verbose TRACINGIOTARGET "FxIoTargetFormatIo" "enter: WDFIOTARGET 0x%p, WDFREQUEST 0x%p, MJ code 0x%x, WDFMEMORY 0x%p";
+    FORMAT_IO_OFFSETS = Error TRACINGIOTARGET "FxIoTargetFormatIo" "invalid memory offsets, %!STATUS!";
+    FORMAT_IO_EXIT = Verbose TRACINGIOTARGET "FxIoTargetFormatIo" "exit WDFIOTARGET 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    FORMAT_IOCTL_ENTER = Verbose TRACINGIOTARGET "FxIoTargetFormatIoctl" "enter: WDFIOTARGET 0x%p, WDFREQUEST 0x%p, IOCTL 0x%x, internal %d, input WDFMEMORY 0x%p, output WDFMEMORY 0x%p";
+    FORMAT_IOCTL_INPUT = Error TRACINGIOTARGET "FxIoTargetFormatIoctl" "Invalid input memory offsets, %!STATUS!";
+    FORMAT_IOCTL_OUTPUT = Error TRACINGIOTARGET "FxIoTargetFormatIoctl" "Invalid output memory offsets, %!STATUS!";
+    FORMAT_IOCTL_EXIT = Verbose TRACINGIOTARGET "FxIoTargetFormatIoctl" "Exit WDFIOTARGET 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    REMOTE_REMOVED = Error TRACINGIOTARGET "FxIoTargetRemote::Open" "Opening WDFIOTARGET %p which is removed, state %d";
+    REMOTE_ALREADY_OPEN = Error TRACINGIOTARGET "FxIoTargetRemote::Open" "Opening an already open WDFIOTARGET %p, open state %d";
+    REMOTE_OPENING = Verbose TRACINGIOTARGET "FxIoTargetRemote::Open" "Opening WDFIOTARGET %p";
+    REMOTE_CREATE_FILE = Warning TRACINGIOTARGET "FxIoTargetRemote::OpenTargetHandle" "ZwCreateFile for WDFIOTARGET %p returned status %!STATUS!, info 0x%x";
+    REMOTE_CREATE_FILE_FAILED = Error TRACINGIOTARGET "FxIoTargetRemote::OpenTargetHandle" "ZwCreateFile for WDFIOTARGET %p returned status %!STATUS!, info 0x%x";
+    REMOTE_CLOSE = Verbose TRACINGIOTARGET "FxIoTargetRemote::Close" "enter:  WDFIOTARGET %p, reason %d";
+    REMOTE_CLOSE_DELETE = Verbose TRACINGIOTARGET "FxIoTargetRemote::Close" "Closing WDFIOTARGET %p, reason:   delete";
+    REMOTE_CLOSE_CLOSE = Verbose TRACINGIOTARGET "FxIoTargetRemote::Close" "Closing WDFIOTARGET %p, reason:   close";
+    REMOTE_CLOSE_NOT_OPEN = Verbose TRACINGIOTARGET "FxIoTargetRemote::Close" "Closing WDFIOTARGET %p which is not open";
+    REMOTE_CLOSE_OBJECTS = Verbose TRACINGIOTARGET "FxIoTargetRemote::Close" "WDFIOTARGET %p:  fileobj %p, devobj %p, handle %p, notify handle %I64d";
+    REMOTE_CLOSE_WAIT = Verbose TRACINGIOTARGET "FxIoTargetRemote::Close" "WDFIOTARGET %p, waiting for stop to complete";
+    REMOTE_DEREF_PDO = Information TRACINGIOTARGET "FxIoTargetRemote::Close" "WDFIOTARGET %p derefing PDO %p on close";
+    REMOTE_DEREF_FILE = Information TRACINGIOTARGET "FxIoTargetRemote::Close" "WDFIOTARGET %p derefing FileObj %p on close";
+    REMOTE_CLOSE_HANDLE = Information TRACINGIOTARGET "FxIoTargetRemote::Close" "WDFIOTARGET %p closing handle %p on close";
+    REMOTE_CLEARED = Information TRACINGIOTARGET "FxIoTargetRemote::ClearTargetPointers" "WDFIOTARGET %p cleared pointers %p state %!WDF_IO_TARGET_STATE!, open state %d, pdo %p, fileobj %p, handle %p";
+
+    // S/irphandlers/pnp
+    PNP_DISPATCH = Information TRACINGPNP "FxPkgPnp::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p, IRP_MJ_PNP, %!pnpmn! IRP 0x%p";
+    PNP_DISPATCH_RELATIONS = Information TRACINGPNP "FxPkgPnp::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p, IRP_MJ_PNP, %!pnpmn! type %!DEVICE_RELATION_TYPE! IRP 0x%p";
+    PNP_DISPATCH_QUIET = Verbose TRACINGPNP "FxPkgPnp::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p, IRP_MJ_PNP, %!pnpmn! IRP 0x%p";
+    PNP_STATE = Information TRACINGPNPPOWERSTATES "FxPkgPnp::PnpEnterNewState" "WDFDEVICE 0x%p !devobj 0x%p entering PnP State %!WDF_DEVICE_PNP_STATE! from %!WDF_DEVICE_PNP_STATE!";
+    POWER_STATE = Information TRACINGPNPPOWERSTATES "FxPkgPnp::PowerEnterNewState" "WDFDEVICE 0x%p !devobj 0x%p entering Power State %!WDF_DEVICE_POWER_STATE! from %!WDF_DEVICE_POWER_STATE!";
+    POWER_POLICY_STATE = Information TRACINGPNPPOWERSTATES "FxPkgPnp::PowerPolicyEnterNewState" "WDFDEVICE 0x%p !devobj 0x%p entering power policy state %!WDF_DEVICE_POWER_POLICY_STATE! from %!WDF_DEVICE_POWER_POLICY_STATE!";
+    NOT_OWNER_STATE = Information TRACINGPNPPOWERSTATES "FxPkgPnp::NotPowerPolicyOwnerEnterNewState" "WDFDEVICE 0x%p !devobj 0x%p entering not power policy owner state %!WDF_DEVICE_POWER_POLICY_STATE! from %!WDF_DEVICE_POWER_POLICY_STATE!";
+    IDLE_STATE = Information TRACINGPNPPOWERSTATES "FxPowerIdleMachine::ProcessEventLocked" "WDFDEVICE 0x%p !devobj 0x%p entering power idle state %!FxPowerIdleStates! from %!FxPowerIdleStates!";
+    PNP_REMOVE_WAIT = Information TRACINGPNP "FxPkgPnp::_PnpRemoveDevice" "WDFDEVICE %p, !devobj %p waiting for remove event to finish processing";
+    PNP_BUS_RELATIONS_STATUS = Verbose TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "WDFDEVICE %p, returning %!STATUS! from processing bus relations";
+    PNP_BUS_RELATIONS = Information TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "WDFDEVICE %p returning %d devices in relations %p";
+    FDO_RELATIONS_ENTER = Verbose TRACINGPNP "FxPkgFdo::PnpQueryDeviceRelations" "Entering QueryDeviceRelations handler, type %!DEVICE_RELATION_TYPE!";
+    FDO_RELATIONS_EXIT = Verbose TRACINGPNP "FxPkgFdo::PnpQueryDeviceRelations" "Exiting QueryDeviceRelations handler, status %!STATUS!";
+    DEVICE_DELETING = Information TRACINGDEVICE "FxDevice::Destroy" "Deleting !devobj %p, WDFDEVICE %p, attached to !devobj %p";
+    ADD_DEVICE_ENTER = Verbose TRACINGPNP "FxDriver::AddDevice" "Enter AddDevice PDO %p";
+    ADD_DEVICE_EXIT = Verbose TRACINGPNP "FxDriver::AddDevice" "Exit, status %!STATUS!";
+
+    // K/core/fxchildlist.cpp, fxchildlistapi.cpp
+    CHILD_ADD_ENTER = Verbose TRACINGPNP "imp_WdfChildListAddOrUpdateChildDescriptionAsPresent" "Enter: WDFCHILDLIST %p";
+    CHILD_ADD_EXIT = Verbose TRACINGPNP "imp_WdfChildListAddOrUpdateChildDescriptionAsPresent" "Exit: WDFCHILDLIST %p, %!STATUS!";
+    CHILD_MISSING_ENTER = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Enter: WDFCHILDLIST %p";
+    CHILD_MISSING_EXIT = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Exit: WDFCHILDLIST %p, %!STATUS!";
+    CHILD_CREATED = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO created successfully, WDFDEVICE %p !devobj %p";
+    CHILD_GONE = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p reported as missing to pnp";
+    CHILDREN_REMOVED = Information TRACINGPNP "FxChildList::NotifyDeviceRemove" "WDFCHILDLIST %p:  removing children";
+}

@@ -1,0 +1,170 @@
+//! The object tree: parents, references, and the order in which things go.
+//!
+//! All EvtCleanup callbacks of a subtree run before any EvtDestroy of it, children before their parents and older
+//! children before younger ones. EvtDestroy waits for the last reference.
+//!
+//! Source: S/object/fxobjectstatemachine.cpp:251-403, 1033-1230; S/object/fxobject.cpp:330-359.
+
+use vbus_wdm::Machine;
+
+use crate::framework::{fx, fx_mut};
+use crate::object::{Handle, Header, Kind, Object, ObjectCallback, Phase};
+use crate::verifier;
+
+impl Object {
+    /// Puts the object below `parent`, as its youngest child.
+    pub(crate) fn set_parent(self, m: &mut Machine, parent: Object) {
+        let elder = parent.header(m).last_child.replace(self);
+        match elder {
+            Some(elder) => elder.header(m).next = Some(self),
+            None => parent.header(m).first_child = Some(self),
+        }
+        let header = self.header(m);
+        header.parent = Some(parent);
+        header.previous = elder;
+    }
+
+    fn leave_parent(self, m: &mut Machine) {
+        let header = self.header(m);
+        let Some(parent) = header.parent.take() else { return };
+        let (previous, next) = (header.previous.take(), header.next.take());
+        match previous {
+            Some(previous) => previous.header(m).next = next,
+            None => parent.header(m).first_child = next,
+        }
+        match next {
+            Some(next) => next.header(m).previous = previous,
+            None => parent.header(m).last_child = previous,
+        }
+    }
+
+    /// The first of the object's children that is still to be disposed of.
+    fn next_live_child(self, m: &mut Machine) -> Option<Object> {
+        let mut child = self.header(m).first_child;
+        while let Some(candidate) = child {
+            let header = candidate.header(m);
+            if header.phase == Phase::Live {
+                return child;
+            }
+            child = header.next;
+        }
+        None
+    }
+
+    /// Runs the cleanup half of deletion for the object and everything below it. Returns whether it had not run yet.
+    pub(crate) fn dispose(self, m: &mut Machine) -> bool {
+        let header = self.header(m);
+        if header.phase != Phase::Live {
+            return false;
+        }
+        header.phase = Phase::Disposing;
+        while let Some(child) = self.next_live_child(m) {
+            child.dispose(m);
+        }
+        if self.kind == Kind::General {
+            if let Some(class) = fx(m).general.get(self.id).map(|body| body.class) {
+                (class.dispose)(m, self);
+            }
+        }
+        self.call_back(m, Header::cleanup_callback);
+        self.header(m).phase = Phase::Disposed;
+        true
+    }
+
+    fn call_back(self, m: &mut Machine, which: fn(&Header, usize) -> Option<ObjectCallback>) {
+        for at in 0..self.header(m).context_count() {
+            if let Some(callback) = which(self.header(m), at) {
+                callback(m, self);
+            }
+        }
+    }
+
+    /// Drops the creation references of everything below the object.
+    pub(crate) fn destroy_children(self, m: &mut Machine) {
+        while let Some(child) = self.header(m).first_child {
+            child.leave_parent(m);
+            child.destroy_children(m);
+            child.release(m);
+        }
+    }
+
+    /// Both halves of deletion; the object itself may live on while it is referenced.
+    pub(crate) fn delete_now(self, m: &mut Machine) {
+        if self.dispose(m) {
+            self.destroy_now(m);
+        }
+    }
+
+    /// The second half of deletion, for an object that was disposed of.
+    pub(crate) fn destroy_now(self, m: &mut Machine) {
+        self.destroy_children(m);
+        self.leave_parent(m);
+        self.release(m);
+    }
+
+    /// Takes a reference.
+    #[inline]
+    pub fn add_reference(self, m: &mut Machine) {
+        self.header(m).references += 1;
+    }
+
+    /// Gives a reference back; with the last one the object is destroyed.
+    #[inline]
+    pub fn release(self, m: &mut Machine) {
+        let header = self.header(m);
+        header.references -= 1;
+        if header.references == 0 {
+            self.destroy(m);
+        }
+    }
+
+    fn destroy(self, m: &mut Machine) {
+        if self.header(m).context_count() > 0 {
+            self.call_back(m, Header::destroy_callback);
+            self.header(m).drop_contexts();
+        }
+        let fx = fx_mut(m);
+        match self.kind {
+            Kind::Request => crate::request::destroyed(m, self),
+            Kind::Queue => _ = fx.queues.release(self.id),
+            Kind::Device => _ = fx.devices.release(self.id),
+            Kind::Driver => _ = fx.drivers.release(self.id),
+            Kind::General => {
+                if let Some(body) = fx.general.get_mut(self.id) {
+                    body.body = Box::new(());
+                }
+                fx.general.release(self.id);
+            }
+        }
+    }
+}
+
+/// `WdfObjectDelete`, `WdfObjectReference` and `WdfObjectDereference` for every handle.
+pub trait Deletable: Handle {
+    /// `WdfObjectDelete`. Devices, drivers and queues of a device are not a driver's to delete: the call does
+    /// nothing.
+    ///
+    /// Source: S/object/fxobjectapi.cpp:287-319.
+    fn delete(self, m: &mut Machine) {
+        match self.object().kind {
+            Kind::Driver | Kind::Device | Kind::Queue => {}
+            Kind::Request | Kind::General => self.object().delete_now(m),
+        }
+    }
+
+    /// `WdfObjectReference`.
+    fn reference(self, m: &mut Machine) {
+        self.object().add_reference(m);
+    }
+
+    /// `WdfObjectDereference`. Dropping the reference of an object that was not deleted is bug check 0x10D/7.
+    fn dereference(self, m: &mut Machine) {
+        let header = self.object().header(m);
+        if header.references == 1 && header.phase == Phase::Live {
+            verifier::object_error(m, self.object());
+        }
+        self.object().release(m);
+    }
+}
+
+impl<T: Handle> Deletable for T {}

@@ -1,0 +1,86 @@
+//! A pass-through filter driver: what every filter is before it does anything.
+
+use crate::device::{DeviceObject, DriverObject};
+use crate::irp::{Control, Irp, Major};
+use crate::machine::Machine;
+use crate::pnp::PnpMinor;
+use crate::schedule::Context;
+use crate::status::{NtStatus, constants::*};
+
+/// How a filter passes I/O requests down. It decides whether the location that the filter added to its stack is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FilterStyle {
+    /// Copies its location to the next and sets a completion routine: uses the location it added.
+    #[default]
+    Copy,
+    /// Skips: gives its location to the driver below, which so has one more to give away.
+    Skip,
+}
+
+/// Loads a WDM filter driver that passes everything down. Install it as a lower or upper filter.
+pub fn create_filter(m: &mut Machine, name: &str, style: FilterStyle) -> DriverObject {
+    let driver = m.create_driver(name);
+    let pass: crate::device::Dispatch = match style {
+        FilterStyle::Copy => copy_down,
+        FilterStyle::Skip => skip_down,
+    };
+    driver.set_all_majors(m, pass);
+    driver.set_major(m, Major::Pnp, pnp);
+    driver.set_major(m, Major::Power, skip_down);
+    driver.set_add_device(m, add_device);
+    driver
+}
+
+fn add_device(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -> NtStatus {
+    let device = m.create_device(driver);
+    match device.attach_to_stack(m, pdo) {
+        Ok(_) => {
+            m[device].initializing = false;
+            STATUS_SUCCESS
+        }
+        Err(status) => {
+            device.delete(m);
+            status
+        }
+    }
+}
+
+fn skip_down(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    match m[device].lower {
+        Some(lower) => {
+            m[irp].skip_current_location();
+            irp.call_driver(m, lower)
+        }
+        None => irp.complete_with(m, STATUS_NO_SUCH_DEVICE, 0),
+    }
+}
+
+fn copy_down(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    match m[device].lower {
+        Some(lower) => {
+            let data = &mut m[irp];
+            data.copy_current_to_next();
+            data.set_completion_routine(came_back, Context(0), Control::INVOKE_ALWAYS);
+            irp.call_driver(m, lower)
+        }
+        None => irp.complete_with(m, STATUS_NO_SUCH_DEVICE, 0),
+    }
+}
+
+/// A routine that lets the walk go on carries the pending bit itself.
+fn came_back(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {
+    if m[irp].pending_returned {
+        irp.mark_pending(m);
+    }
+    STATUS_SUCCESS
+}
+
+fn pnp(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    let remove = m[irp].current().minor == PnpMinor::RemoveDevice as u8;
+    let status = skip_down(m, device, irp);
+    if remove {
+        device.detach(m);
+        device.delete(m);
+    }
+    status
+}
