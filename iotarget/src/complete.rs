@@ -3,25 +3,26 @@
 //! Source: S/targets/general/fxiotarget.cpp:1921-1960, 2306-2451; S/core/fxrequestbase.cpp:454;
 //! S/inc/private/km/fxiotargetkm.hpp:150-195.
 
-use vbus_wdf::layer::{sites, trace};
+use vbus_wdf::layer::{Parts, sites, take_fx, trace};
 use vbus_wdf::{Handle, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, Irp, Machine, NtStatus, Span};
 
-use crate::state::{CompletionParams, state};
+use crate::state::parts;
 use crate::target::{IoTarget, TargetState};
 
 /// The WDM completion routine of every request that is sent to a target. It always keeps the IRP: the request goes on
 /// upwards only when its driver completes it.
 pub(crate) fn request_completed(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, context: Context) -> NtStatus {
     let Some(request) = Request::from_context(context) else { return STATUS_MORE_PROCESSING_REQUIRED };
-    let send = state(m, request);
-    let Some(target) = send.target else { return STATUS_MORE_PROCESSING_REQUIRED };
-    send.references -= 1;
-    let deferred = send.references > 0;
-    let driver = target.body(m).driver;
     let handle = request.object().handle();
-    trace(m, driver, &sites::COMPLETION, [handle]);
+    let mut fx = take_fx(m);
+    let Parts { state, .. } = parts(&mut fx, request);
+    let Some(target) = state.target else { return STATUS_MORE_PROCESSING_REQUIRED };
+    state.references -= 1;
+    let deferred = state.references > 0;
+    let driver = target.body_in(&mut fx).driver;
+    fx.trace(driver, &sites::COMPLETION, [handle]);
     let data = &m[irp];
     if data.pending_returned && data.current_location() <= data.stack_count() {
         irp.mark_pending(m);
@@ -40,13 +41,15 @@ pub(crate) fn request_completed(m: &mut Machine, _: Option<DeviceObject>, irp: I
 /// The request is out no more. A target that is being closed lets go of its device with the last one, before that
 /// one's completion routine runs.
 pub(crate) fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) {
-    let body = target.body(m);
+    let mut fx = take_fx(m);
+    let body = target.body_in(&mut fx);
     let driver = body.driver;
-    if let Some(at) = body.sent.iter().position(|&sent| sent == request) {
+    // The youngest is the likeliest: look from the end.
+    if let Some(at) = body.sent.iter().rposition(|&sent| sent == request) {
         body.sent.remove(at);
     }
     let last_of_closed = body.remote && body.sent.is_empty() && body.state != TargetState::Started;
-    trace(m, driver, &sites::REMOVE_COMPLETED, [target.object().handle(), request.object().handle()]);
+    fx.trace(driver, &sites::REMOVE_COMPLETED, [target.object().handle(), request.object().handle()]);
     if last_of_closed {
         target.clear_pointers(m);
     }
@@ -54,15 +57,16 @@ pub(crate) fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Reque
 
 /// Hands the result to the driver's completion routine.
 pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTarget) {
-    let io_status = request.current_irp(m).map(|irp| m[irp].io_status).unwrap_or_default();
-    let send = state(m, request);
-    let params = CompletionParams { io_status, output_length: io_status.information, ..send.params };
-    let routine = send.routine.take();
-    let buffered = send.formatting.and_then(|formatting| formatting.buffered);
-    send.formatted = false;
-    send.target = None;
+    let mut fx = take_fx(m);
+    let Parts { irp, state, .. } = parts(&mut fx, request);
+    let (mut params, routine) = (state.params, state.routine.take());
+    let buffered = state.formatting.as_ref().and_then(|formatting| formatting.buffered);
+    state.formatted = false;
+    state.target = None;
+    params.io_status = irp.map(|irp| m[irp].io_status).unwrap_or_default();
+    params.output_length = params.io_status.information;
     if let Some((buffer, Some(output))) = buffered {
-        copy_back(m, buffer, output, io_status.information);
+        copy_back(m, buffer, output, params.output_length);
     }
     if let Some((routine, context)) = routine {
         routine(m, request, target, &params, context);

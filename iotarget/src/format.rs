@@ -3,12 +3,12 @@
 //! Source: S/targets/general/fxiotargetapi.cpp:829-936 (read, write), 1220-1379 (I/O control);
 //! S/targets/general/km/fxiotargetkm.cpp:34-276, 280-523.
 
-use vbus_wdf::layer::{on_release, sites, trace};
-use vbus_wdf::{Handle, Memory, Ownership, Request};
+use vbus_wdf::layer::{Parts, sites, take_fx, trace};
+use vbus_wdf::{Handle, Memory, Ownership, Request, Transfer};
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoType, IoctlCode, Irp, Machine, Major, Method, NtStatus, Parameters, Span, StackLocation};
 
-use crate::state::{CompletionParams, Formatting, SentKind, state};
+use crate::state::{CompletionParams, Formatting, SentKind, parts};
 use crate::target::IoTarget;
 use crate::validate::validate;
 
@@ -34,32 +34,23 @@ pub enum Data {
     },
 }
 
-/// Which way a memory is to be used.
-#[derive(Clone, Copy)]
-enum Way {
-    Input,
-    Output,
-}
-
 /// A resolved [`Data`]: the handle that the log prints, and the bytes that are meant, if the offsets are good.
 type Resolved = (Option<Memory>, Result<Option<Span>, NtStatus>);
 
-fn resolve(m: &mut Machine, request: Request, data: Data, way: Way) -> Resolved {
-    let own = |m: &mut Machine| match way {
-        Way::Input => request.input_memory(m).ok(),
-        Way::Output => request.output_memory(m).ok(),
+fn resolve(m: &mut Machine, request: Request, data: Data, way: Transfer) -> Resolved {
+    let (memory, span, offset, length) = match data {
+        Data::None => return (None, Ok(None)),
+        Data::Request | Data::RequestFrom(_) => {
+            let Ok(span) = request.buffer(m, way) else { return (None, Ok(None)) };
+            let offset = if let Data::RequestFrom(offset) = data { offset } else { 0 };
+            (Memory::OfRequest(request, way), Ok(span), offset, 0)
+        }
+        Data::Memory(memory) => (memory, memory.span(m), 0, 0),
+        Data::Part { memory, offset, length } => (memory, memory.span(m), offset, length),
     };
-    let (memory, offset, length) = match data {
-        Data::None => (None, 0, 0),
-        Data::Request => (own(m), 0, 0),
-        Data::RequestFrom(offset) => (own(m), offset, 0),
-        Data::Memory(memory) => (Some(memory), 0, 0),
-        Data::Part { memory, offset, length } => (Some(memory), offset, length),
-    };
-    let Some(memory) = memory else { return (None, Ok(None)) };
-    let part = memory.span(m).and_then(|span| {
-        let length = if length == 0 { span.len().checked_sub(offset).ok_or(STATUS_INTEGER_OVERFLOW)? } else { length };
-        span.part(offset, length).ok_or(STATUS_INTEGER_OVERFLOW)
+    let part = span.and_then(|span| {
+        let rest = span.len().checked_sub(offset).ok_or(STATUS_INTEGER_OVERFLOW)?;
+        span.part(offset, if length == 0 { rest } else { length }).ok_or(STATUS_INTEGER_OVERFLOW)
     });
     (Some(memory), part.map(Some))
 }
@@ -105,38 +96,35 @@ impl IoTarget {
         input: Data,
         output: Data,
     ) -> Result<(), NtStatus> {
-        let driver = self.body(m).driver;
         let (target, handle) = (self.object().handle(), request.object().handle());
-        let (input_memory, input) = resolve(m, request, input, Way::Input);
-        let (output_memory, output) = resolve(m, request, output, Way::Output);
+        let (input_memory, input) = resolve(m, request, input, Transfer::Input);
+        let (output_memory, output) = resolve(m, request, output, Transfer::Output);
         let print = |memory: Option<Memory>| memory.map_or(0, Memory::handle);
         let arguments =
             [target, handle, code.0.into(), internal.into(), print(input_memory), print(output_memory)];
-        trace(m, driver, &sites::FORMAT_IOCTL_ENTER, arguments);
+        let mut fx = take_fx(m);
+        let driver = self.body_in(&mut fx).driver;
+        fx.trace(driver, &sites::FORMAT_IOCTL_ENTER, arguments);
         let input = input.inspect_err(|status| trace(m, driver, &sites::FORMAT_IOCTL_INPUT, [status.0.into()]))?;
         let output = output.inspect_err(|status| trace(m, driver, &sites::FORMAT_IOCTL_OUTPUT, [status.0.into()]))?;
-        let result = validate(m, request, self).map(|()| {
+        let result = validate(m, request, self).map(|irp| {
             let kind = if internal { SentKind::InternalIoctl(code) } else { SentKind::Ioctl(code) };
             let params = CompletionParams { kind, input: input_memory, output: output_memory, ..Default::default() };
-            self.fill_control(m, request, code, internal, input, output, params);
+            self.fill_control(m, request, irp, (code, internal), (input, output), params);
         });
         trace(m, driver, &sites::FORMAT_IOCTL_EXIT, [target, handle, NtStatus::from(result).0.into()]);
         result
     }
 
-    #[allow(clippy::too_many_arguments)] // The parts of one stack location.
     fn fill_control(
         self,
         m: &mut Machine,
         request: Request,
-        code: IoctlCode,
-        internal: bool,
-        input: Option<Span>,
-        output: Option<Span>,
+        irp: Irp,
+        (code, internal): (IoctlCode, bool),
+        (input, output): (Option<Span>, Option<Span>),
         params: CompletionParams,
     ) {
-        // A validated request has an IRP.
-        let Some(irp) = request.current_irp(m) else { return };
         let mut formatting = remember(m, irp);
         let length = |span: Option<Span>| span.map_or(0, Span::len);
         let mut type3_input = None;
@@ -165,8 +153,7 @@ impl IoTarget {
             type3_input,
         };
         let major = if internal { Major::InternalDeviceControl } else { Major::DeviceControl };
-        self.fill_location(m, request, irp, major, parameters);
-        formatted(m, request, formatting, params);
+        self.formatted(m, request, irp, (major, parameters), formatting, params);
     }
 
     /// `WdfIoTargetFormatRequestForRead`, at this byte offset of the device.
@@ -195,13 +182,13 @@ impl IoTarget {
     ) -> Result<(), NtStatus> {
         let driver = self.body(m).driver;
         let (target, handle) = (self.object().handle(), request.object().handle());
-        let way = if major == Major::Read { Way::Output } else { Way::Input };
+        let way = if major == Major::Read { Transfer::Output } else { Transfer::Input };
         let (memory, span) = resolve(m, request, data, way);
         let arguments = [target, handle, major as u64, memory.map_or(0, Memory::handle)];
         trace(m, driver, &sites::FORMAT_IO_ENTER, arguments);
         let span = span.inspect_err(|status| trace(m, driver, &sites::FORMAT_IO_OFFSETS, [status.0.into()]))?;
         let result = validate(m, request, self)
-            .map(|()| self.fill_transfer(m, request, major, memory, span, offset));
+            .map(|irp| self.fill_transfer(m, request, irp, (major, offset), memory, span));
         trace(m, driver, &sites::FORMAT_IO_EXIT, [target, handle, NtStatus::from(result).0.into()]);
         result
     }
@@ -211,12 +198,11 @@ impl IoTarget {
         self,
         m: &mut Machine,
         request: Request,
-        major: Major,
+        irp: Irp,
+        (major, offset): (Major, i64),
         memory: Option<Memory>,
         span: Option<Span>,
-        offset: i64,
     ) {
-        let Some(irp) = request.current_irp(m) else { return };
         let mut formatting = remember(m, irp);
         let read = major == Major::Read;
         match self.body(m).io_type {
@@ -232,22 +218,38 @@ impl IoTarget {
             IoType::Neither => m[irp].user_buffer = span,
         }
         let parameters = Parameters::Transfer { length: span.map_or(0, Span::len), offset };
-        self.fill_location(m, request, irp, major, parameters);
         let params = if read {
             CompletionParams { kind: SentKind::Read, output: memory, ..Default::default() }
         } else {
             CompletionParams { kind: SentKind::Write, input: memory, ..Default::default() }
         };
-        formatted(m, request, formatting, params);
+        self.formatted(m, request, irp, (major, parameters), formatting, params);
     }
 
-    /// Writes the next location: everything but the completion routine that may stand in it.
-    fn fill_location(self, m: &mut Machine, request: Request, irp: Irp, major: Major, parameters: Parameters) {
-        let own_file = self.body(m).file;
-        let dispatched = request.ownership(m) == Ownership::FromIo;
+    /// Remembers how to undo the formatting, and writes the next location: everything but the completion routine that
+    /// may stand in it.
+    fn formatted(
+        self,
+        m: &mut Machine,
+        request: Request,
+        irp: Irp,
+        (major, parameters): (Major, Parameters),
+        formatting: Formatting,
+        params: CompletionParams,
+    ) {
+        let mut fx = take_fx(m);
+        let own_file = self.body_in(&mut fx).file;
+        let Parts { ownership, release: on_release, state, .. } = parts(&mut fx, request);
+        state.formatted = true;
+        state.formatting = Some(formatting);
+        state.params = params;
+        *on_release = Some(release);
         let data = &mut m[irp];
         let current = data.current();
-        let (flags, file) = if dispatched { (current.flags, current.file) } else { (0, None) };
+        let (flags, file) = match ownership {
+            Ownership::FromIo => (current.flags, current.file),
+            Ownership::Internal | Ownership::Driver => (0, None),
+        };
         let next = data.next_mut();
         let (completion, context) = (next.completion, next.context);
         let file = own_file.or(file);
@@ -280,20 +282,13 @@ fn copy_in(m: &mut Machine, input: Option<Span>, output: Option<Span>) -> Option
     Some(buffer)
 }
 
-fn formatted(m: &mut Machine, request: Request, formatting: Formatting, params: CompletionParams) {
-    let state = state(m, request);
-    state.formatted = true;
-    state.formatting = Some(formatting);
-    state.params = params;
-    on_release(m, request, release);
-}
-
 /// Puts the IRP's buffer fields back: the request is completed, formatted again or destroyed.
 fn release(m: &mut Machine, request: Request) {
-    let state = state(m, request);
+    let mut fx = take_fx(m);
+    let Parts { irp, state, .. } = parts(&mut fx, request);
     state.formatted = false;
     let Some(formatting) = state.formatting.take() else { return };
-    if let Some(irp) = request.current_irp(m) {
+    if let Some(irp) = irp {
         let data = &mut m[irp];
         data.system_buffer = formatting.system_buffer;
         data.mdl = formatting.mdl;

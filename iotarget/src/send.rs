@@ -2,14 +2,14 @@
 //!
 //! Source: S/core/fxrequestapi.cpp:1853-2102; S/targets/general/fxiotarget.cpp:1187-1635, 1656-1876.
 
-use vbus_wdf::layer::{request_fatal_error, sites, trace};
+use vbus_wdf::layer::{Parts, request_fatal_error, sites, take_fx, trace};
 use vbus_wdf::{Handle, Ownership, Request};
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, Control, Machine, NtStatus};
+use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, NtStatus};
 
 use crate::cancel;
 use crate::complete::request_completed;
-use crate::state::{CompletionRoutine, state};
+use crate::state::{CompletionRoutine, parts};
 use crate::target::{IoTarget, TargetState};
 
 /// WDF_REQUEST_SEND_OPTIONS.
@@ -53,7 +53,7 @@ pub trait SendRequest {
 impl SendRequest for Request {
     #[inline]
     fn set_completion_routine(self, m: &mut Machine, routine: CompletionRoutine, context: impl Into<Context>) {
-        state(m, self).routine = Some((routine, context.into()));
+        parts(&mut take_fx(m), self).state.routine = Some((routine, context.into()));
     }
 
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool {
@@ -78,15 +78,16 @@ impl SendRequest for Request {
 }
 
 fn send_asynchronously(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
-    if request.ownership(m) == Ownership::FromIo && state(m, request).routine.is_none() {
+    let mut fx = take_fx(m);
+    let Parts { ownership, driver, state, .. } = parts(&mut fx, request);
+    if ownership == Ownership::FromIo && state.routine.is_none() {
         // Nobody would take the IRP back: it would be completed past its request.
-        let driver = target.body(m).driver;
         let status = STATUS_INVALID_DEVICE_REQUEST;
-        trace(m, driver, &sites::SEND_NO_ROUTINE, [request.object().handle(), status.0.into()]);
+        fx.trace(driver, &sites::SEND_NO_ROUTINE, [request.object().handle(), status.0.into()]);
         return Err(status);
     }
-    submit(m, request, target)?;
-    call(m, request, target);
+    let (irp, device) = submit(m, request, target)?;
+    irp.call_driver(m, device);
     Ok(())
 }
 
@@ -97,7 +98,7 @@ fn send_and_forget(m: &mut Machine, request: Request, target: IoTarget) -> Resul
         trace(m, driver, &sites::SEND_FORGET_NOT_QUEUED, [handle]);
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    if state(m, request).formatting.is_some() {
+    if parts(&mut take_fx(m), request).state.formatting.is_some() {
         let status = STATUS_INVALID_DEVICE_REQUEST;
         trace(m, driver, &sites::SEND_FORGET_FORMATTED, [handle, status.0.into()]);
         return Err(status);
@@ -112,67 +113,60 @@ fn send_and_forget(m: &mut Machine, request: Request, target: IoTarget) -> Resul
     Ok(())
 }
 
-/// SubmitLocked: everything that can refuse the request, then its entry among the sent ones.
-fn submit(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
-    let (handle, target_handle) = (request.object().handle(), target.object().handle());
-    let body = target.body(m);
-    let (driver, target_state, stack_size) = (body.driver, body.state, body.stack_size);
-    let references = state(m, request).references;
-    if references != 0 {
-        trace(m, driver, &sites::ALREADY_SENT, [handle]);
+/// SubmitLocked: everything that can refuse the request, then its entry among the sent ones. Returns what to call.
+fn submit(m: &mut Machine, request: Request, target: IoTarget) -> Result<(Irp, DeviceObject), NtStatus> {
+    let exit = m.exit();
+    let handle = request.object().handle();
+    let mut fx = take_fx(m);
+    let body = target.body_in(&mut fx);
+    let (driver, target_state, stack_size, device) = (body.driver, body.state, body.stack_size, body.device);
+    if parts(&mut fx, request).state.references != 0 {
+        fx.trace(driver, &sites::ALREADY_SENT, [handle]);
         request_fatal_error(m, driver, 3, handle, "WdfRequestSend");
     }
-    if driver.verifier_on(m) {
+    if fx.verifier_on(driver) {
         verify(m, request, target, stack_size)?;
     }
+    let mut fx = take_fx(m);
     if target_state != TargetState::Started {
-        trace(m, driver, &sites::NOT_ACCEPTING, [handle, target_handle, target_state as u64]);
+        fx.trace(driver, &sites::NOT_ACCEPTING, [handle, target.object().handle(), target_state as u64]);
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    let Some(irp) = request.current_irp(m) else {
-        m.undefined("WdfRequestSend", "a request that is sent has an IRP: it gets one when it is formatted");
-    };
-    let state = state(m, request);
+    let Parts { irp, references, state, .. } = parts(&mut fx, request);
     if state.cancelled {
         return Err(STATUS_CANCELLED);
     }
+    let (Some(irp), Some(device)) = (irp, device) else {
+        exit.undefined("WdfRequestSend", "a request that is sent has an IRP, from its format call, and an open target");
+    };
     state.target = Some(target);
     state.references = 1;
-    request.object().add_reference(m);
-    target.body(m).sent.push(request);
+    *references += 1;
+    target.body_in(&mut fx).sent.push(request);
     m[irp].set_completion_routine(request_completed, request.to_context(), Control::INVOKE_ALWAYS);
-    Ok(())
+    Ok((irp, device))
 }
 
 /// What only the framework verifier looks at before a send.
 ///
 /// Source: S/targets/general/fxiotarget.cpp:1187-1243.
 fn verify(m: &mut Machine, request: Request, target: IoTarget, stack_size: i8) -> Result<(), NtStatus> {
-    let driver = target.body(m).driver;
+    let mut fx = take_fx(m);
+    let Parts { irp, driver, state, .. } = parts(&mut fx, request);
     let handle = request.object().handle();
     let status = STATUS_REQUEST_NOT_ACCEPTED;
-    let irp = request.current_irp(m);
-    let (Some(irp), true) = (irp, state(m, request).formatted) else {
-        trace(m, driver, &sites::NOT_FORMATTED, [handle, status.0.into()]);
+    let Some(irp) = irp.filter(|_| state.formatted) else {
+        fx.trace(driver, &sites::NOT_FORMATTED, [handle, status.0.into()]);
         return Err(status);
     };
     let left = m[irp].current_location() - 1;
     if left < stack_size {
-        let target_handle = target.object().handle();
         let arguments =
-            [handle, irp.address(), left as u64, target_handle, stack_size as u64, status.0.into()];
+            [handle, irp.address(), left as u64, target.object().handle(), stack_size as u64, status.0.into()];
         trace(m, driver, &sites::TOO_FEW_LOCATIONS, arguments);
         return Err(status);
     }
     Ok(())
-}
-
-fn call(m: &mut Machine, request: Request, target: IoTarget) {
-    let device = target.body(m).device;
-    let (Some(device), Some(irp)) = (device, request.current_irp(m)) else {
-        m.undefined("WdfRequestSend", "a request is sent only to a target that is open on a device");
-    };
-    irp.call_driver(m, device);
 }
 
 fn submit_synchronously(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
@@ -182,13 +176,11 @@ fn submit_synchronously(m: &mut Machine, request: Request, target: IoTarget) -> 
     let submitted = submit(m, request, target);
     // 0x20 asked for a wait, 1 the request goes out.
     trace(m, driver, &sites::SUBMIT_SYNC_ACTION, [handle, 0x20 + u64::from(submitted.is_ok())]);
-    submitted?;
+    let (irp, device) = submitted?;
     // Its own reference, so that its completion routine may delete it.
     request.object().add_reference(m);
-    if let Some(irp) = request.current_irp(m) {
-        trace(m, driver, &sites::SUBMIT_SYNC_SENDING, [handle, irp.address()]);
-    }
-    call(m, request, target);
+    trace(m, driver, &sites::SUBMIT_SYNC_SENDING, [handle, irp.address()]);
+    irp.call_driver(m, device);
     m.wait("a request that was sent synchronously", move |m| !is_out(m, request));
     request.object().release(m);
     Ok(())

@@ -1,6 +1,6 @@
 //! What sending adds to a request.
 
-use vbus_wdf::layer::upper_state;
+use vbus_wdf::layer::{Fx, Parts};
 use vbus_wdf::{Memory, Request};
 use vbus_wdm::{Context, IoStatus, IoctlCode, Machine, Span};
 
@@ -66,12 +66,12 @@ pub(crate) struct SendState {
     pub(crate) cancelled: bool,
 }
 
-/// The request's send state; a new request's is empty.
+/// The request with its send state; a new request's is empty.
 #[inline]
-pub(crate) fn state(m: &mut Machine, request: Request) -> &mut SendState {
-    let state = upper_state::<SendState>(m, request);
-    if state.owner != Some(request) {
-        *state = SendState { owner: Some(request), ..SendState::default() };
+pub(crate) fn parts<'m>(fx: &'m mut Fx<'_>, request: Request) -> Parts<'m, SendState> {
+    let parts = fx.parts::<SendState>(request);
+    if parts.state.owner != Some(request) {
+        *parts.state = SendState { owner: Some(request), ..SendState::default() };
     }
-    state
+    parts
 }

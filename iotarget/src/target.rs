@@ -1,6 +1,6 @@
 //! The target object.
 
-use vbus_wdf::layer::{Class, body_of, create_general, sites, trace};
+use vbus_wdf::layer::{Class, Fx, body_of, create_general, sites, trace};
 use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Request};
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine};
 
@@ -105,6 +105,11 @@ impl IoTarget {
     #[inline]
     pub(crate) fn body(self, m: &mut Machine) -> &mut TargetBody {
         body_of(m, self.0, TYPE_NUMBER)
+    }
+
+    #[inline]
+    pub(crate) fn body_in<'m>(self, fx: &'m mut Fx<'_>) -> &'m mut TargetBody {
+        fx.body(self.0, TYPE_NUMBER)
     }
 
     /// `WdfIoTargetGetState`.

@@ -1,10 +1,11 @@
 //! ValidateTarget: may this request go to this target?
 
-use vbus_wdf::layer::{adopt_irp, release_formatting, sites, trace};
+use vbus_wdf::layer::{Parts, adopt_irp, sites, take_fx, trace};
 use vbus_wdf::{Handle, Ownership, Request};
 use vbus_wdm::constants::*;
-use vbus_wdm::{Machine, NtStatus};
+use vbus_wdm::{Irp, Machine, NtStatus};
 
+use crate::state::parts;
 use crate::target::IoTarget;
 
 /// The decision table, with *T* the target's cached stack size. Rows are tried in order.
@@ -16,24 +17,27 @@ use crate::target::IoTarget;
 /// | it has none, or the framework's own | a new one of T locations; STATUS_INSUFFICIENT_RESOURCES if that fails | new |
 /// | else: dispatched, or the driver's own | STATUS_REQUEST_NOT_ACCEPTED | kept |
 ///
-/// Whatever comes out, the request's previous formatting is undone first.
+/// Whatever comes out, the request's previous formatting is undone first. Returns the IRP to format.
 ///
 /// Source: S/core/fxrequestbase.cpp:299-379, S/inc/private/common/fxiotarget.hpp:396-412.
-pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
-    release_formatting(m, request);
-    let body = target.body(m);
+pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> Result<Irp, NtStatus> {
+    let mut fx = take_fx(m);
+    let body = target.body_in(&mut fx);
     let (driver, stack_size) = (body.driver, body.stack_size);
+    let Parts { irp, ownership, release, .. } = parts(&mut fx, request);
+    if let Some(release) = release.take() {
+        release(m, request);
+    }
     let (target_handle, request_handle) = (target.object().handle(), request.object().handle());
     if stack_size == 0 {
         let status = STATUS_INVALID_DEVICE_STATE;
         trace(m, driver, &sites::TARGET_CLOSED, [target_handle, status.0.into()]);
         return Err(status);
     }
-    let irp = request.current_irp(m);
-    if irp.is_some_and(|irp| m[irp].current_location() > stack_size) {
-        return Ok(());
+    if let Some(irp) = irp.filter(|&irp| m[irp].current_location() > stack_size) {
+        return Ok(irp);
     }
-    if irp.is_some() && request.ownership(m) != Ownership::Internal {
+    if irp.is_some() && ownership != Ownership::Internal {
         let status = STATUS_REQUEST_NOT_ACCEPTED;
         trace(m, driver, &sites::CANNOT_REALLOCATE, [request_handle, target_handle, status.0.into()]);
         return Err(status);
@@ -45,5 +49,5 @@ pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> R
         trace(m, driver, &sites::FREEING_IRP, [old.address(), request_handle]);
         old.free(m);
     }
-    Ok(())
+    Ok(new)
 }

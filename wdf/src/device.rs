@@ -7,20 +7,25 @@ use crate::child_list::{self, ChildList};
 use crate::device_init::{DeviceInit, InitKind, PdoIds, PnpCallbacks, Preprocess};
 use crate::dispatch;
 use crate::driver::Driver;
-use crate::framework::{fx, fx_mut, trace};
+use crate::framework::{fx_mut, take_fx, trace};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
 use crate::pnp::PnpData;
 use crate::queue::Queue;
 use crate::trace::sites;
-use crate::verifier;
 
 /// A WDFDEVICE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Device(pub(crate) Object);
 
 impl Handle for Device {
+    #[inline]
     fn object(self) -> Object {
         self.0
+    }
+
+    #[inline]
+    fn driver(self, m: &mut Machine) -> Driver {
+        self.body(m).header.driver()
     }
 }
 
@@ -172,11 +177,7 @@ impl DeviceInit {
 impl Device {
     #[inline]
     pub(crate) fn body(self, m: &mut Machine) -> &mut DeviceBody {
-        if fx(m).devices.get(self.0.id).is_none() {
-            verifier::invalid_handle(m, self.0.handle(), Kind::Device as u16);
-        }
-        // Live, as the line above made sure.
-        fx_mut(m).devices.get_mut(self.0.id).unwrap()
+        take_fx(m).into_device(self)
     }
 
     /// `WdfDeviceWdmGetDeviceObject`. Its StackSize is the driver's to raise before anybody attaches above.

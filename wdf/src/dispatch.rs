@@ -6,7 +6,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, Major, NtStatus};
 
 use crate::device::{Device, DeviceKind};
-use crate::framework::{fx_mut, trace};
+use crate::framework::{fx_mut, take_fx, trace};
 use crate::object::Handle;
 use crate::pnp;
 use crate::queue::Queue;
@@ -88,32 +88,29 @@ pub(crate) fn pass_down(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtSta
 fn io(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let location = m[irp].current();
     let (major, minor) = (location.major, location.minor);
-    let body = device.body(m);
-    let (kind, lower) = (body.kind, body.lower);
+    let mut fx = take_fx(m);
+    let body = fx.device(device);
+    let (kind, lower, driver) = (body.kind, body.lower, body.header.driver());
     let device_address = body.device_object.map_or(0, DeviceObject::address);
     let queue = body.configured[major as usize].or(body.default_queue);
-    let driver = device.driver(m);
     let arguments = [device.0.handle(), device_address, major as u64, minor.into(), irp.address()];
-    trace(m, driver, &sites::IO_DISPATCH, arguments);
+    fx.trace(driver, &sites::IO_DISPATCH, arguments);
     let filter_below = lower.filter(|_| kind == DeviceKind::Filter);
     match (queue, filter_below) {
         (None, Some(lower)) => pass_down(m, irp, lower),
         (None, None) => {
             let status = STATUS_INVALID_DEVICE_REQUEST;
-            let arguments = [device.0.handle(), irp.address(), status.0.into()];
-            trace(m, driver, &sites::IO_NO_QUEUE, arguments);
+            fx.trace(driver, &sites::IO_NO_QUEUE, [device.0.handle(), irp.address(), status.0.into()]);
             irp.complete_with(m, status, 0)
         }
         // A filter whose queue has no callback for this kind is no reason to stop the request.
-        (Some(queue), Some(lower)) if !queue.handles(m, major) => pass_down(m, irp, lower),
-        (Some(queue), _) => queue_irp(m, device, queue, irp),
+        (Some(queue), Some(lower)) if !fx.queue(queue).handles(major) => pass_down(m, irp, lower),
+        (Some(queue), _) => {
+            let request = Request::from_dispatch(&mut fx, driver, device, irp);
+            request.mark_irp(m, irp);
+            queue.queue_request(m, request, irp)
+        }
     }
-}
-
-fn queue_irp(m: &mut Machine, device: Device, queue: Queue, irp: Irp) -> NtStatus {
-    let driver = device.driver(m);
-    let request = Request::from_dispatch(m, driver, device, irp);
-    queue.queue_request(m, request)
 }
 
 /// FxPkgGeneral: create, cleanup, close, shutdown.

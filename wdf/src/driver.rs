@@ -41,7 +41,7 @@ pub(crate) struct DriverBody {
     pub(crate) name: String,
     pub(crate) log: Log,
     verbose: bool,
-    verifier: bool,
+    pub(crate) verifier: bool,
     device_add: Option<DeviceAdd>,
     driver_object: Option<DriverObject>,
     /// The device that EvtDriverDeviceAdd just created.
@@ -62,8 +62,8 @@ impl Driver {
     ///
     /// Source: S/core/fxdriver.cpp:526-567; K/core/tracing.cpp:299.
     pub fn create(m: &mut Machine, name: &str, config: DriverConfig, attributes: Attributes) -> Driver {
-        if !m.has_extension::<Framework>() {
-            m.add_extension(Framework::default());
+        if !m.has_layer() {
+            m.set_layer(Framework::default());
         }
         let driver_object = m.create_driver(name);
         let (id, body) = fx_mut(m).drivers.take();

@@ -1,13 +1,16 @@
 //! The framework's part of a machine: where its objects live.
 
-use vbus_wdm::{Machine, Slab};
+use std::any::Any;
 
-use crate::device::DeviceBody;
+use vbus_wdm::{Exit, Id, Machine, Slab};
+
+use crate::device::{Device, DeviceBody};
 use crate::driver::{Driver, DriverBody};
-use crate::object::GeneralBody;
-use crate::queue::QueueBody;
-use crate::request::RequestBody;
+use crate::object::{GeneralBody, Kind, Object};
+use crate::queue::{Queue, QueueBody};
+use crate::request::{Parts, Request, RequestBody};
 use crate::trace::Site;
+use crate::verifier;
 
 /// Everything that the framework keeps on a machine.
 #[derive(Default)]
@@ -22,28 +25,112 @@ pub(crate) struct Framework {
 /// The framework's state on a machine that has a framework driver.
 #[inline]
 pub(crate) fn fx(m: &Machine) -> &Framework {
-    m.extension::<Framework>()
+    m.layer()
 }
 
 /// The same, to change.
 #[inline]
 pub(crate) fn fx_mut(m: &mut Machine) -> &mut Framework {
-    m.extension_mut::<Framework>()
+    m.layer_mut()
 }
 
-/// Writes a record into a driver's trace log. Verbose records are dropped unless the driver's VerboseOn is set.
-///
-/// For the framework's own layers; a driver has no access to the recorder, as in Windows.
+/// The framework's state, taken once for several steps of one call.
+pub struct Fx<'m> {
+    exit: Exit,
+    state: &'m mut Framework,
+}
+
+/// Takes the framework's state.
 #[inline]
-pub fn trace<const N: usize>(m: &mut Machine, driver: Driver, site: &'static Site, arguments: [u64; N]) {
-    fx_mut(m).trace(driver, site, arguments);
+pub fn take_fx(m: &mut Machine) -> Fx<'_> {
+    Fx { exit: m.exit(), state: m.layer_mut() }
 }
 
-impl Framework {
+impl<'m> Fx<'m> {
+    /// Writes a record into a driver's trace log. Verbose records are dropped unless the driver's VerboseOn is set.
     #[inline]
-    pub(crate) fn trace<const N: usize>(&mut self, driver: Driver, site: &'static Site, arguments: [u64; N]) {
-        if let Some(body) = self.drivers.get_mut(driver.id()) {
+    pub fn trace<const N: usize>(&mut self, driver: Driver, site: &'static Site, arguments: [u64; N]) {
+        if let Some(body) = self.state.drivers.get_mut(driver.id()) {
             body.trace(site, arguments);
         }
     }
+
+    /// Whether the framework verifier is on for a driver.
+    #[inline]
+    pub fn verifier_on(&self, driver: Driver) -> bool {
+        self.state.drivers.get(driver.id()).is_some_and(|body| body.verifier)
+    }
+
+    /// A request; a stale handle ends in bug check 0x10D/5, as for all that follow.
+    #[inline]
+    pub(crate) fn request(&mut self, request: Request) -> &mut RequestBody {
+        find(self.state.requests.get_mut(request.0.id), self.exit, request.0)
+    }
+
+    #[inline]
+    pub(crate) fn into_request(self, request: Request) -> &'m mut RequestBody {
+        find(self.state.requests.get_mut(request.0.id), self.exit, request.0)
+    }
+
+    #[inline]
+    pub(crate) fn queue(&mut self, queue: Queue) -> &mut QueueBody {
+        find(self.state.queues.get_mut(queue.0.id), self.exit, queue.0)
+    }
+
+    #[inline]
+    pub(crate) fn into_queue(self, queue: Queue) -> &'m mut QueueBody {
+        find(self.state.queues.get_mut(queue.0.id), self.exit, queue.0)
+    }
+
+    #[inline]
+    pub(crate) fn device(&mut self, device: Device) -> &mut DeviceBody {
+        find(self.state.devices.get_mut(device.0.id), self.exit, device.0)
+    }
+
+    #[inline]
+    pub(crate) fn into_device(self, device: Device) -> &'m mut DeviceBody {
+        find(self.state.devices.get_mut(device.0.id), self.exit, device.0)
+    }
+
+    /// A new request object for a dispatched IRP.
+    #[inline]
+    pub(crate) fn new_request(&mut self) -> (Id, &mut RequestBody) {
+        self.state.requests.take()
+    }
+
+    /// The queue, if it still exists.
+    #[inline]
+    pub(crate) fn live_queue(&mut self, queue: Queue) -> Option<&mut QueueBody> {
+        self.state.queues.get_mut(queue.0.id)
+    }
+
+    /// The body of an upper layer's object; one of another type ends in bug check 0x10D/5 too.
+    #[inline]
+    pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {
+        let general = self.state.general.get_mut(object.id).filter(|_| object.kind == Kind::General);
+        match general.and_then(|general| general.body.downcast_mut()) {
+            Some(body) => body,
+            None => verifier::invalid_handle(self.exit, object, type_number),
+        }
+    }
+
+    /// Takes a request apart for an upper layer.
+    #[inline]
+    pub fn parts<T: Any + Default>(&mut self, request: Request) -> Parts<'_, T> {
+        self.request(request).parts()
+    }
+}
+
+#[inline]
+fn find<B>(found: Option<&mut B>, exit: Exit, object: Object) -> &mut B {
+    match found {
+        Some(body) => body,
+        None => verifier::invalid_handle(exit, object, object.kind as u16),
+    }
+}
+
+/// Writes a record into a driver's trace log. Verbose records are dropped unless the driver's VerboseOn is set.
+#[inline]
+pub fn trace<const N: usize>(m: &mut Machine, driver: Driver, site: &'static Site, arguments: [u64; N]) {
+    take_fx(m).trace(driver, site, arguments);
 }

@@ -26,14 +26,14 @@ pub use driver::{DeviceAdd, Driver, DriverConfig};
 pub use object::{Attributes, Handle, Object, ObjectCallback, create_object};
 pub use queue::{Dispatch, IoControl, Queue, QueueConfig, StopAction};
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
-pub use trace::{Level, LogLine, Site};
+pub use trace::{Level, Log, LogLine, Site};
 pub use tree::Deletable;
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
-    pub use crate::framework::trace;
+    pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::object::{Class, body_of, create_general, peek_body};
-    pub use crate::request::{adopt_irp, on_release, peek_state, release_formatting, upper_state};
+    pub use crate::request::{Parts, Release, adopt_irp, peek_state, release_formatting};
     pub use crate::trace::sites;
     pub use crate::verifier::{request_fatal_error, wdf_violation};
 }

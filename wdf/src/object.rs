@@ -129,6 +129,18 @@ impl Header {
     }
 
 
+    #[inline]
+    pub(crate) fn driver(&self) -> Driver {
+        // Every object is initialized with its driver before its handle is given out.
+        self.driver.expect("an object belongs to a driver")
+    }
+
+    /// Whether deletion has anything to do besides forgetting the object: callbacks, or children.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.contexts.is_empty() && self.first_child.is_none()
+    }
+
     pub(crate) fn context_count(&self) -> usize {
         self.contexts.len()
     }
@@ -198,11 +210,11 @@ impl Object {
     /// The object's header; a stale handle ends in bug check 0x10D/5.
     #[inline]
     pub(crate) fn header(self, m: &mut Machine) -> &mut Header {
-        if fx(m).header(self).is_none() {
-            verifier::invalid_handle(m, self.handle(), self.kind as u16);
+        let exit = m.exit();
+        match fx_mut(m).header_mut(self) {
+            Some(header) => header,
+            None => verifier::invalid_handle(exit, self, self.kind as u16),
         }
-        // Live, as the line above made sure.
-        fx_mut(m).header_mut(self).unwrap()
     }
 
     /// The address of the object itself, as the framework's own lines print it.
@@ -249,19 +261,19 @@ pub trait Handle: Copy {
 
     /// The driver that created the object.
     fn driver(self, m: &mut Machine) -> Driver {
-        // Every object is initialized with its driver before its handle is given out.
-        self.object().header(m).driver.expect("an object belongs to a driver")
+        self.object().header(m).driver()
     }
 
     /// `WdfObjectGetTypedContext`: the context of type `T`.
     ///
     /// A missing context is NULL in Windows, and a driver that uses it faults: here that is where the machine stops.
     fn context<T: Any>(self, m: &mut Machine) -> &mut T {
-        if self.find_context::<T>(m).is_none() {
-            m.undefined("WdfObjectGetTypedContext", "an object is asked only for a context type that was added to it");
+        let exit = m.exit();
+        match self.find_context(m) {
+            Some(context) => context,
+            None => exit
+                .undefined("WdfObjectGetTypedContext", "an object is asked only for a context type that was added to it"),
         }
-        // There, as the line above made sure.
-        self.find_context(m).unwrap()
     }
 
     /// The context of type `T`, if the object has one.
@@ -320,11 +332,12 @@ pub fn create_general(
 /// The body of an upper layer's object; a stale handle or one of another type ends in bug check 0x10D/5.
 #[inline]
 pub fn body_of<T: Any>(m: &mut Machine, object: Object, type_number: u16) -> &mut T {
-    if !fx(m).general.get(object.id).is_some_and(|general| object.kind == Kind::General && general.body.is::<T>()) {
-        verifier::invalid_handle(m, object.handle(), type_number);
+    let exit = m.exit();
+    let general = fx_mut(m).general.get_mut(object.id).filter(|_| object.kind == Kind::General);
+    match general.and_then(|general| general.body.downcast_mut()) {
+        Some(body) => body,
+        None => verifier::invalid_handle(exit, object, type_number),
     }
-    // Live and of this type, as the line above made sure.
-    fx_mut(m).general.get_mut(object.id).and_then(|general| general.body.downcast_mut()).unwrap()
 }
 
 /// WdfObjectCreate: an object that only carries contexts.

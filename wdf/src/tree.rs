@@ -123,17 +123,16 @@ impl Object {
             self.call_back(m, Header::destroy_callback);
             self.header(m).drop_contexts();
         }
-        let fx = fx_mut(m);
         match self.kind {
             Kind::Request => crate::request::destroyed(m, self),
-            Kind::Queue => _ = fx.queues.release(self.id),
-            Kind::Device => _ = fx.devices.release(self.id),
-            Kind::Driver => _ = fx.drivers.release(self.id),
+            Kind::Queue => _ = fx_mut(m).queues.release(self.id),
+            Kind::Device => _ = fx_mut(m).devices.release(self.id),
+            Kind::Driver => _ = fx_mut(m).drivers.release(self.id),
             Kind::General => {
-                if let Some(body) = fx.general.get_mut(self.id) {
+                if let Some(body) = fx_mut(m).general.get_mut(self.id) {
                     body.body = Box::new(());
                 }
-                fx.general.release(self.id);
+                fx_mut(m).general.release(self.id);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the framework verifier and its fatal checks do.
 
-use vbus_wdm::{BugCheck, Machine, Pool, Stop};
+use vbus_wdm::{BugCheck, Exit, Machine, Pool, Stop};
 
 use crate::driver::Driver;
 use crate::framework::fx;
@@ -24,10 +24,16 @@ pub fn wdf_violation(m: &Machine, driver: Option<Driver>, code: u64, parameters:
 /// The thread that runs everything, as logs print it.
 pub(crate) const CURRENT_THREAD: u64 = Pool::Thread.address(0);
 
-/// WDF_INVALID_HANDLE: a handle that is stale or of another type.
+/// WDF_INVALID_HANDLE: a handle that is stale or of another type. Whose globals they were is not known any more.
 #[cold]
-pub(crate) fn invalid_handle(m: &Machine, handle: u64, wanted: u16) -> ! {
-    wdf_violation(m, None, 5, [handle, wanted.into()], "FxObjectHandleGetPtr")
+pub(crate) fn invalid_handle(exit: Exit, object: Object, wanted: u16) -> ! {
+    exit.stop(Stop::BugCheck(BugCheck {
+        code: 0x10D,
+        parameters: [5, object.handle(), wanted.into(), 0],
+        ddi: "FxObjectHandleGetPtr",
+        driver: None,
+        log: Vec::new(),
+    }))
 }
 
 /// WDF_OBJECT_ERROR: an object's last reference went although nobody deleted it.

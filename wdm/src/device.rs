@@ -233,11 +233,11 @@ impl DeviceObject {
     ///
     /// A driver that asks for another type than it stored reads someone else's memory: undefined.
     pub fn extension<T: Any>(self, m: &mut Machine) -> &mut T {
-        if !m[self].extension.as_ref().is_some_and(|extension| extension.is::<T>()) {
-            m.undefined("DeviceExtension", "a device extension is read as the type that its driver stored in it");
+        let exit = m.exit();
+        match m[self].extension.as_mut().and_then(|extension| extension.downcast_mut()) {
+            Some(extension) => extension,
+            None => exit.undefined("DeviceExtension", "a device extension is read as the type that its driver stored in it"),
         }
-        // The line above made sure that it is there and of this type.
-        m[self].extension.as_mut().unwrap().downcast_mut().unwrap()
     }
 
     /// The address that logs print.
@@ -276,10 +276,10 @@ impl Index<DeviceObject> for Machine {
 impl IndexMut<DeviceObject> for Machine {
     #[inline]
     fn index_mut(&mut self, device: DeviceObject) -> &mut DeviceData {
-        if self.devices.get(device.0).is_none() {
-            self.undefined("DEVICE_OBJECT", DELETED);
+        let exit = self.exit();
+        match self.devices.get_mut(device.0) {
+            Some(data) => data,
+            None => exit.undefined("DEVICE_OBJECT", DELETED),
         }
-        // Live, as the line above made sure.
-        self.devices.get_mut(device.0).unwrap()
     }
 }

@@ -432,10 +432,10 @@ impl Index<Irp> for Machine {
 impl IndexMut<Irp> for Machine {
     #[inline]
     fn index_mut(&mut self, irp: Irp) -> &mut IrpData {
-        if self.irps.get(irp.0).is_none() {
-            self.undefined("IRP", FREED);
+        let exit = self.exit();
+        match self.irps.get_mut(irp.0) {
+            Some(data) => data,
+            None => exit.undefined("IRP", FREED),
         }
-        // Live, as the line above made sure.
-        self.irps.get_mut(irp.0).unwrap()
     }
 }

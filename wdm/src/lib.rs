@@ -36,7 +36,7 @@ pub use ioctl::{Access, IoctlCode, Method};
 pub use irp::{
     CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Parameters, RequestorMode, StackLocation,
 };
-pub use machine::Machine;
+pub use machine::{Exit, Machine};
 pub use memory::Span;
 pub use names::Guid;
 pub use observe::{Observation, Step};

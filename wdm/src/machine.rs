@@ -32,10 +32,37 @@ pub struct Machine {
     pub(crate) schedule: Schedule,
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
-    /// Index 0 is the layer that most calls ask for: the framework.
+    /// The layer above, which most calls ask for, and everybody else's state.
+    layer: Option<Box<dyn Any>>,
     extensions: Vec<Box<dyn Any>>,
     stop: Option<Box<Stop>>,
     entered: bool,
+}
+
+/// Taken before a part of the machine is borrowed, so that a missing part can still end the machine.
+#[derive(Clone, Copy)]
+pub struct Exit {
+    entered: bool,
+}
+
+impl Exit {
+    /// As [`Machine::stop`].
+    ///
+    /// # Panics
+    /// As [`Machine::stop`].
+    #[cold]
+    pub fn stop(self, stop: Stop) -> ! {
+        if !self.entered {
+            panic!("{stop}\n(driver code was called outside Machine::run, which would have returned this as an error)");
+        }
+        resume_unwind(Box::new(stop))
+    }
+
+    /// As [`Machine::undefined`].
+    #[cold]
+    pub fn undefined(self, ddi: &'static str, rule: &'static str) -> ! {
+        self.stop(Stop::Undefined { ddi, rule })
+    }
 }
 
 impl Machine {
@@ -76,15 +103,18 @@ impl Machine {
         self.stop.as_deref()
     }
 
+    /// The way out for code that finds its machine unusable while it holds a part of it.
+    #[inline]
+    pub fn exit(&self) -> Exit {
+        Exit { entered: self.entered }
+    }
+
     /// Ends the machine and does not return, as `KeBugCheckEx` does not: unwinds to [`Machine::run`].
     ///
     /// # Panics
     /// Outside [`Machine::run`], where there is no entry point to return to.
     pub fn stop(&self, stop: Stop) -> ! {
-        if !self.entered {
-            panic!("{stop}\n(driver code was called outside Machine::run, which would have returned this as an error)");
-        }
-        resume_unwind(Box::new(stop))
+        self.exit().stop(stop)
     }
 
     /// `KeBugCheckEx`.
@@ -99,31 +129,58 @@ impl Machine {
         self.stop(Stop::Undefined { ddi, rule })
     }
 
-    /// Adds a layer's own state to the machine; the layer finds it again by its type.
+    /// Puts the layer above on the machine: one framework, which finds its state again by its type.
+    pub fn set_layer<T: Any>(&mut self, state: T) {
+        self.layer = Some(Box::new(state));
+    }
+
+    /// Whether a layer is there.
+    pub fn has_layer(&self) -> bool {
+        self.layer.is_some()
+    }
+
+    /// The state of the layer above.
+    ///
+    /// # Panics
+    /// If there is none of this type: a mistake in the program that builds the machine, not in what it emulates.
+    #[inline]
+    pub fn layer<T: Any>(&self) -> &T {
+        match self.layer.as_ref().and_then(|layer| layer.downcast_ref()) {
+            Some(layer) => layer,
+            None => missing::<T>(),
+        }
+    }
+
+    /// The state of the layer above, to change.
+    ///
+    /// # Panics
+    /// As [`Machine::layer`].
+    #[inline]
+    pub fn layer_mut<T: Any>(&mut self) -> &mut T {
+        match self.layer.as_mut().and_then(|layer| layer.downcast_mut()) {
+            Some(layer) => layer,
+            None => missing::<T>(),
+        }
+    }
+
+    /// Adds state of any driver or program to the machine, found again by its type.
     pub fn add_extension<T: Any>(&mut self, state: T) {
         self.extensions.push(Box::new(state));
     }
 
-    /// Whether a layer of this type was added.
-    pub fn has_extension<T: Any>(&self) -> bool {
-        self.extensions.iter().any(|extension| extension.is::<T>())
-    }
-
-    /// The state of the layer `T`.
+    /// State that was added with [`Machine::add_extension`].
     ///
     /// # Panics
-    /// If the layer was never added: a mistake in the program that builds the machine, not in what it emulates.
-    #[inline]
+    /// If it was never added.
     pub fn extension<T: Any>(&self) -> &T {
         let found = self.extensions.iter().find_map(|extension| extension.downcast_ref());
         found.unwrap_or_else(|| missing::<T>())
     }
 
-    /// The state of the layer `T`, to change.
+    /// The same, to change.
     ///
     /// # Panics
-    /// As [`Machine::extension`].
-    #[inline]
+    /// If it was never added.
     pub fn extension_mut<T: Any>(&mut self) -> &mut T {
         let found = self.extensions.iter_mut().find_map(|extension| extension.downcast_mut());
         found.unwrap_or_else(|| missing::<T>())
@@ -132,7 +189,7 @@ impl Machine {
 
 #[cold]
 fn missing<T>() -> ! {
-    panic!("no {} on this machine: add_extension comes first", type_name::<T>())
+    panic!("no {} on this machine: it is added before it is asked for", type_name::<T>())
 }
 
 #[cfg(test)]

@@ -79,11 +79,11 @@ impl Machine {
     }
 
     fn block_mut(&mut self, block: Id) -> &mut Vec<u8> {
-        if self.blocks.get(block).is_none() {
-            self.undefined("memory access", "a buffer is not touched after it was freed");
+        let exit = self.exit();
+        match self.blocks.get_mut(block) {
+            Some(block) => &mut block.bytes,
+            None => exit.undefined("memory access", "a buffer is not touched after it was freed"),
         }
-        // Live, as the line above made sure.
-        &mut self.blocks.get_mut(block).unwrap().bytes
     }
 
     /// Copies as much of `from` as fits to the beginning of `to`, and returns how much that was.

@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 use vbus_wdm::Machine;
 
 use crate::device::Device;
-use crate::framework::{fx, fx_mut};
-use crate::object::{Handle, Header, Kind, Object};
+use crate::driver::Driver;
+use crate::framework::take_fx;
+use crate::object::{Handle, Header, Object};
 use crate::request::Request;
-use crate::verifier;
 
 pub use config::{Dispatch, IoControl, QueueConfig, StopAction};
 use config::Callbacks;
@@ -22,8 +22,14 @@ use config::Callbacks;
 pub struct Queue(pub(crate) Object);
 
 impl Handle for Queue {
+    #[inline]
     fn object(self) -> Object {
         self.0
+    }
+
+    #[inline]
+    fn driver(self, m: &mut Machine) -> Driver {
+        self.body(m).header.driver()
     }
 }
 
@@ -52,11 +58,7 @@ pub(crate) struct QueueBody {
 impl Queue {
     #[inline]
     fn body(self, m: &mut Machine) -> &mut QueueBody {
-        if fx(m).queues.get(self.0.id).is_none() {
-            verifier::invalid_handle(m, self.0.handle(), Kind::Queue as u16);
-        }
-        // Live, as the line above made sure.
-        fx_mut(m).queues.get_mut(self.0.id).unwrap()
+        take_fx(m).into_queue(self)
     }
 
     /// `WdfIoQueueGetDevice`.

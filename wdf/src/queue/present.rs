@@ -7,11 +7,20 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, IoStatus, Irp, Machine, Major, NtStatus, Parameters};
 
 use super::{Dispatch, IoControl, Queue, QueueBody};
-use crate::framework::{fx, fx_mut, trace};
+use crate::framework::{take_fx, trace};
 use crate::object::Handle;
 use crate::request::Request;
 use crate::trace::sites;
 use crate::verifier::CURRENT_THREAD;
+
+/// What a queue's loop can find.
+enum Event {
+    Nothing,
+    Cancelled,
+    NotDispatching(u64),
+    PresentWaiting(Request),
+    PresentNew(Request),
+}
 
 impl QueueBody {
     /// The state bits as the framework keeps them: accept 1, dispatch 2, none waiting 4, driver has none 8.
@@ -27,6 +36,41 @@ impl QueueBody {
         self.state_bits() & 3
     }
 
+    #[inline]
+    pub(super) fn forget_owned(&mut self, request: Request) {
+        // The youngest is the likeliest: look from the end.
+        if let Some(at) = self.owned.iter().rposition(|&owned| owned == request) {
+            self.owned.remove(at);
+        }
+    }
+
+    /// What the queue's loop finds to do at this moment.
+    #[inline]
+    fn next_event(&mut self, new: Option<Request>) -> Event {
+        if !self.cancelled.is_empty() {
+            Event::Cancelled
+        } else if !self.powered {
+            Event::Nothing
+        } else if !self.dispatching {
+            Event::NotDispatching(self.state_flags())
+        } else if !self.can_present() {
+            Event::Nothing
+        } else if let Some(oldest) = self.waiting.pop_front() {
+            self.owned.push(oldest);
+            Event::PresentWaiting(oldest)
+        } else if let Some(new) = new {
+            self.owned.push(new);
+            Event::PresentNew(new)
+        } else {
+            Event::Nothing
+        }
+    }
+
+    /// Whether the driver has a callback for requests of this kind.
+    pub(crate) fn handles(&self, major: Major) -> bool {
+        self.dispatch == Dispatch::Manual || self.callbacks.handles(major)
+    }
+
     /// Whether another request may be given to the driver now.
     fn can_present(&self) -> bool {
         match self.dispatch {
@@ -38,29 +82,21 @@ impl QueueBody {
 }
 
 impl Queue {
-    /// Whether the driver has a callback for requests of this kind.
-    pub(crate) fn handles(self, m: &mut Machine, major: Major) -> bool {
-        let body = self.body(m);
-        body.dispatch == Dispatch::Manual || body.callbacks.handles(major)
-    }
-
     /// Queues a request that a driver above sent. The answer is what the dispatch routine returns: STATUS_PENDING for
     /// everything that reached the queue, even if it is complete by then.
-    pub(crate) fn queue_request(self, m: &mut Machine, request: Request) -> NtStatus {
-        let driver = self.driver(m);
-        let body = self.body(m);
-        if !body.accepting {
+    pub(crate) fn queue_request(self, m: &mut Machine, request: Request, irp: Irp) -> NtStatus {
+        let mut fx = take_fx(m);
+        let body = fx.queue(self);
+        let (driver, accepting, flags) = (body.header.driver(), body.accepting, body.state_flags());
+        if !accepting {
             let status = STATUS_INVALID_DEVICE_STATE;
-            let arguments =
-                [self.0.handle(), body.state_flags(), 0, request.0.handle(), status.0.into()];
-            trace(m, driver, &sites::QUEUE_REFUSES, arguments);
+            let arguments = [self.0.handle(), flags, 0, request.0.handle(), status.0.into()];
+            fx.trace(driver, &sites::QUEUE_REFUSES, arguments);
             request.complete_by_framework(m, status);
             return status;
         }
-        trace(m, driver, &sites::QUEUE_REQUEST, [request.0.handle(), self.0.handle()]);
-        if let Some(irp) = request.current_irp(m) {
-            irp.mark_pending(m);
-        }
+        fx.trace(driver, &sites::QUEUE_REQUEST, [request.0.handle(), self.0.handle()]);
+        irp.mark_pending(m);
         self.dispatch_events(m, Some(request));
         STATUS_PENDING
     }
@@ -68,54 +104,47 @@ impl Queue {
     /// Something changed: presents what can be presented, unless this very queue's handler is on the call stack and
     /// will do it when it returns.
     pub(crate) fn dispatch_internal_events(self, m: &mut Machine) {
-        if fx(m).queues.get(self.0.id).is_some_and(|body| body.depth == 0) {
+        if take_fx(m).live_queue(self).is_some_and(|body| body.depth == 0) {
             self.dispatch_events(m, None);
         }
     }
 
     /// The queue's loop. Every kind of event is looked at again after each callback.
     pub(crate) fn dispatch_events(self, m: &mut Machine, mut new: Option<Request>) {
-        let driver = self.driver(m);
-        trace(m, driver, &sites::QUEUE_DISPATCH_EVENTS, [CURRENT_THREAD, self.0.handle()]);
-        self.body(m).depth += 1;
+        let mut fx = take_fx(m);
+        let body = fx.queue(self);
+        body.depth += 1;
+        let driver = body.header.driver();
+        fx.trace(driver, &sites::QUEUE_DISPATCH_EVENTS, [CURRENT_THREAD, self.0.handle()]);
         loop {
-            if !self.body(m).cancelled.is_empty() {
-                self.keep(m, new.take());
-                self.present_cancelled(m);
-                continue;
-            }
-            let body = self.body(m);
-            if !body.powered {
-                self.keep(m, new.take());
-                break;
-            }
-            if !body.dispatching {
-                let arguments = [self.0.handle(), body.state_flags()];
-                trace(m, driver, &sites::QUEUE_NOT_DISPATCHING, arguments);
-                self.keep(m, new.take());
-                break;
-            }
-            if !body.can_present() {
-                self.keep(m, new.take());
-                break;
-            }
-            // A new request goes past the waiting list only if that is empty.
-            let next = match body.waiting.pop_front() {
-                Some(oldest) => {
+            let mut fx = take_fx(m);
+            match fx.queue(self).next_event(new) {
+                Event::Nothing => {
+                    self.keep(m, new.take());
+                    break;
+                }
+                Event::NotDispatching(flags) => {
+                    fx.trace(driver, &sites::QUEUE_NOT_DISPATCHING, [self.0.handle(), flags]);
+                    self.keep(m, new.take());
+                    break;
+                }
+                Event::Cancelled => {
+                    self.keep(m, new.take());
+                    self.present_cancelled(m);
+                }
+                // A new request goes past the waiting list only if that is empty.
+                Event::PresentWaiting(oldest) => {
                     self.keep(m, new.take());
                     oldest.leave_waiting(m);
-                    oldest
+                    self.present(m, oldest);
                 }
-                None => match new.take() {
-                    Some(new) => new,
-                    None => break,
-                },
-            };
-            self.body(m).owned.push(next);
-            next.given_to_driver(m, self);
-            self.present(m, next);
+                Event::PresentNew(request) => {
+                    new = None;
+                    self.present(m, request);
+                }
+            }
         }
-        if let Some(body) = fx_mut(m).queues.get_mut(self.0.id) {
+        if let Some(body) = take_fx(m).live_queue(self) {
             body.depth -= 1;
         }
     }
@@ -129,13 +158,14 @@ impl Queue {
         }
     }
 
-    /// Calls the callback for the request's kind.
+    /// Calls the callback for the request's kind. The driver holds the request from here on.
     fn present(self, m: &mut Machine, request: Request) {
-        let Some(irp) = request.current_irp(m) else { return };
+        let mut fx = take_fx(m);
+        let body = fx.queue(self);
+        let (driver, callbacks) = (body.header.driver(), body.callbacks);
+        let Some(irp) = fx.request(request).given_to_driver(self) else { return };
         let location = m[irp].current();
         let (major, parameters) = (location.major, location.parameters);
-        let driver = self.driver(m);
-        let callbacks = self.body(m).callbacks;
         let handle = request.0.handle();
         match (major, parameters) {
             (Major::Read | Major::Write, Parameters::Transfer { length, .. }) => {
@@ -192,12 +222,14 @@ impl Queue {
         self.dispatch_internal_events(m);
     }
 
-    /// The driver does not hold the request any more.
-    pub(crate) fn forget_owned(self, m: &mut Machine, request: Request) {
-        let Some(body) = fx_mut(m).queues.get_mut(self.0.id) else { return };
-        // The youngest is the likeliest: look from the end.
-        if let Some(at) = body.owned.iter().rposition(|&owned| owned == request) {
-            body.owned.remove(at);
+    /// A request that the driver held is complete, or gone on its way: the next one may come.
+    #[inline]
+    pub(crate) fn request_ended(self, m: &mut Machine, request: Request) {
+        if let Some(body) = take_fx(m).live_queue(self) {
+            body.forget_owned(request);
+            if body.depth == 0 {
+                self.dispatch_events(m, None);
+            }
         }
     }
 

@@ -73,7 +73,8 @@ impl Queue {
 
     /// Puts a request that the driver held back to the head of the waiting ones (acknowledged with requeue).
     pub(crate) fn put_back(self, m: &mut Machine, request: Request) {
-        self.forget_owned(m, request);
-        self.body(m).waiting.push_front(request);
+        let body = self.body(m);
+        body.forget_owned(request);
+        body.waiting.push_front(request);
     }
 }

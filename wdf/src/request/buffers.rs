@@ -121,21 +121,12 @@ impl Request {
     /// STATUS_BUFFER_TOO_SMALL for an empty one; STATUS_INVALID_DEVICE_REQUEST for a program's METHOD_NEITHER
     /// pointers, and for a kind of request that has no such buffer.
     pub fn buffer(self, m: &mut Machine, transfer: Transfer) -> Result<Span, NtStatus> {
-        let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
-        let device_type = match self.device(m) {
-            Some(device) => device.io_type(m),
-            None => IoType::Neither,
-        };
+        let body = self.body(m);
+        let (Some(irp), device) = (body.irp, body.device) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
         let data = &m[irp];
         let location = data.current();
-        let (span, length) = match (location.major, location.parameters) {
-            (Major::Read, Parameters::Transfer { length, .. }) if transfer == Transfer::Output => {
-                (by_io_type(device_type, data.system_buffer, data.mdl, data.user_buffer), length)
-            }
-            (Major::Write, Parameters::Transfer { length, .. }) if transfer == Transfer::Input => {
-                (by_io_type(device_type, data.system_buffer, data.mdl, data.user_buffer), length)
-            }
-            (major, Parameters::DeviceIoControl { output_length, input_length, code, type3_input }) => {
+        let (span, length) = match (location.major, location.parameters, transfer) {
+            (major, Parameters::DeviceIoControl { output_length, input_length, code, type3_input }, _) => {
                 let from_program = data.requestor_mode == RequestorMode::User && major == Major::DeviceControl;
                 let length = if transfer == Transfer::Input { input_length } else { output_length };
                 let span = match (code.method(), transfer) {
@@ -147,19 +138,21 @@ impl Request {
                 };
                 (span, length)
             }
+            (Major::Read, Parameters::Transfer { length, .. }, Transfer::Output)
+            | (Major::Write, Parameters::Transfer { length, .. }, Transfer::Input) => {
+                let (system, mdl, user) = (data.system_buffer, data.mdl, data.user_buffer);
+                let span = match device.map_or(IoType::Neither, |device| device.io_type(m)) {
+                    IoType::Buffered => system,
+                    IoType::Direct => mdl,
+                    IoType::Neither => user,
+                };
+                (span, length)
+            }
             _ => return Err(STATUS_INVALID_DEVICE_REQUEST),
         };
         // The system buffer of a buffered request is as long as the longer of the two.
         let span = span.filter(|_| length > 0).and_then(|span| span.part(0, length.min(span.len())));
         span.ok_or(STATUS_BUFFER_TOO_SMALL)
-    }
-}
-
-fn by_io_type(io_type: IoType, system: Option<Span>, mdl: Option<Span>, user: Option<Span>) -> Option<Span> {
-    match io_type {
-        IoType::Buffered => system,
-        IoType::Direct => mdl,
-        IoType::Neither => user,
     }
 }
 

@@ -5,12 +5,22 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{CancelRoutine, DeviceObject, Irp, Machine, NtStatus};
 
-use super::Request;
+use super::{Request, RequestBody};
 use crate::framework::fx;
 use crate::queue::Queue;
 
 /// EvtRequestCancel: completes the request, normally with STATUS_CANCELLED.
 pub type RequestCancel = fn(&mut Machine, Request);
+
+impl RequestBody {
+    /// The driver holds the request from now on. Returns its IRP.
+    #[inline]
+    pub(crate) fn given_to_driver(&mut self, queue: Queue) -> Option<Irp> {
+        self.queue = Some(queue);
+        self.waiting = false;
+        self.irp
+    }
+}
 
 impl Request {
     /// The request goes behind the waiting ones, cancelable by the framework.
@@ -31,12 +41,6 @@ impl Request {
         if let Some(irp) = self.current_irp(m) {
             irp.set_cancel_routine(m, None);
         }
-    }
-
-    pub(crate) fn given_to_driver(self, m: &mut Machine, queue: Queue) {
-        let body = self.body(m);
-        body.queue = Some(queue);
-        body.waiting = false;
     }
 
     pub(crate) fn is_acknowledged(self, m: &Machine) -> bool {

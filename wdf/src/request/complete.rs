@@ -5,10 +5,9 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoStatus, Machine, NtStatus};
 
-use super::{Ownership, Request, layer};
+use super::{Ownership, Request};
 use crate::driver::Driver;
-use crate::framework::trace;
-use crate::object::Handle;
+use crate::framework::{Fx, take_fx};
 use crate::trace::sites;
 use crate::verifier;
 
@@ -26,30 +25,33 @@ impl Request {
     ///
     /// The request's handle is stale afterwards. A request of the driver's own cannot be completed, only deleted.
     pub fn complete_with_information(self, m: &mut Machine, status: NtStatus, information: u64) {
-        let driver = self.driver(m);
-        if self.ownership(m) != Ownership::FromIo {
+        let mut fx = take_fx(m);
+        let body = fx.request(self);
+        let (driver, ownership, irp) = (body.header.driver(), body.ownership, body.irp);
+        let (release, bare) = (body.release.take(), body.header.is_bare());
+        if ownership != Ownership::FromIo {
             // Nobody waits for it: the framework frees an object that others still use.
             verifier::wdf_violation(m, Some(driver), 7, [self.0.handle(), self.0.address()], "WdfRequestComplete");
         }
-        let Some(irp) = self.current_irp(m) else { return };
+        let Some(irp) = irp else { return };
         let arguments = [self.0.handle(), irp.address(), information, status.0.into()];
-        trace(m, driver, &sites::REQUEST_COMPLETE, arguments);
-        let status = translate(m, driver, status);
-
-        layer::release_formatting(m, self);
-        // Cleanup callbacks and the request's children go before its IRP is completed.
-        if self.0.dispose(m) {
+        fx.trace(driver, &sites::REQUEST_COMPLETE, arguments);
+        let status = translate(fx, driver, status);
+        if let Some(release) = release {
+            release(m, self);
+        }
+        if !bare {
+            // Cleanup callbacks and the request's children go before its IRP is completed.
+            self.0.dispose(m);
             self.0.destroy_children(m);
         }
         m[irp].io_status = IoStatus { status, information };
         let body = self.body(m);
         body.irp = None;
-        let queue = body.queue.take();
-        let was_waiting = std::mem::take(&mut body.waiting);
+        let queue = body.queue.take().filter(|_| !body.waiting);
         irp.complete(m);
-        if let Some(queue) = queue.filter(|_| !was_waiting) {
-            queue.forget_owned(m, self);
-            queue.dispatch_internal_events(m);
+        if let Some(queue) = queue {
+            queue.request_ended(m, self);
         }
         self.0.release(m);
     }
@@ -61,21 +63,21 @@ impl Request {
 }
 
 /// The framework's own statuses mean nothing to others.
-fn translate(m: &mut Machine, driver: Driver, status: NtStatus) -> NtStatus {
+fn translate(mut fx: Fx<'_>, driver: Driver, status: NtStatus) -> NtStatus {
     if status.0 & 0x0FFF_0000 != FACILITY_DRIVER_FRAMEWORK {
         return status;
     }
-    trace(m, driver, &sites::REQUEST_CONVERT, [status.0.into()]);
+    fx.trace(driver, &sites::REQUEST_CONVERT, [status.0.into()]);
     let translated = match status {
         STATUS_WDF_PAUSED | STATUS_WDF_BUSY => STATUS_DEVICE_BUSY,
         STATUS_WDF_INTERNAL_ERROR => STATUS_INTERNAL_ERROR,
         STATUS_WDF_TOO_FRAGMENTED | STATUS_WDF_TOO_MANY_TRANSFERS => STATUS_INVALID_DEVICE_REQUEST,
         STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS => STATUS_INSUFFICIENT_RESOURCES,
         unknown => {
-            trace(m, driver, &sites::REQUEST_CONVERT_UNKNOWN, [unknown.0.into()]);
+            fx.trace(driver, &sites::REQUEST_CONVERT_UNKNOWN, [unknown.0.into()]);
             STATUS_INVALID_DEVICE_REQUEST
         }
     };
-    trace(m, driver, &sites::REQUEST_CONVERTED, [translated.0.into()]);
+    fx.trace(driver, &sites::REQUEST_CONVERTED, [translated.0.into()]);
     translated
 }

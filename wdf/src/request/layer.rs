@@ -4,30 +4,49 @@ use std::any::Any;
 
 use vbus_wdm::{Irp, Machine};
 
-use super::{Ownership, Release, Request};
+use super::{Ownership, Release, Request, RequestBody};
+use crate::driver::Driver;
 use crate::framework::fx;
 
-/// The state that a layer keeps for each request, made when it is first asked for and kept with the place: what the
-/// request before left in it is for the layer to reset.
-#[inline]
-pub fn upper_state<T: Any + Default>(m: &mut Machine, request: Request) -> &mut T {
-    let upper = &mut request.body(m).upper;
-    if !upper.is::<T>() {
-        *upper = Box::<T>::default();
-    }
-    // Of this type, as the lines above made sure.
-    upper.downcast_mut().unwrap()
+/// A request as the layer above works with it, found with one look.
+pub struct Parts<'m, T> {
+    /// The request's IRP.
+    pub irp: Option<Irp>,
+    /// Whose the IRP is.
+    pub ownership: Ownership,
+    /// The driver that the request belongs to.
+    pub driver: Driver,
+    /// The object's reference count.
+    pub references: &'m mut u32,
+    /// To be called when the request's formatting ends: it is completed, reused, formatted again or destroyed.
+    pub release: &'m mut Option<Release>,
+    /// The state that the layer keeps for each request. It stays with the place: what the request before left in it
+    /// is for the layer to reset.
+    pub state: &'m mut T,
 }
 
-/// The same, only looked at, and only if it is there.
+impl RequestBody {
+    /// Takes the request apart; the layer's state is made when it is first asked for.
+    #[inline]
+    pub(crate) fn parts<T: Any + Default>(&mut self) -> Parts<'_, T> {
+        if !self.upper.is::<T>() {
+            self.upper = Box::<T>::default();
+        }
+        Parts {
+            irp: self.irp,
+            ownership: self.ownership,
+            driver: self.header.driver(),
+            references: &mut self.header.references,
+            release: &mut self.release,
+            // Of this type, as the lines above made sure.
+            state: self.upper.downcast_mut().unwrap(),
+        }
+    }
+}
+
+/// The layer's state, only looked at, and only if it is there.
 pub fn peek_state<T: Any>(m: &Machine, request: Request) -> Option<&T> {
     fx(m).requests.get(request.0.id)?.upper.downcast_ref()
-}
-
-/// Asks to be called when the request's formatting ends: it is completed, reused, formatted again or destroyed.
-#[inline]
-pub fn on_release(m: &mut Machine, request: Request, release: Release) {
-    request.body(m).release = Some(release);
 }
 
 /// Ends the request's formatting, if it has any.
@@ -61,11 +80,8 @@ impl Request {
             self.0.destroy_children(m);
         }
         if let Some(queue) = queue {
-            queue.forget_owned(m, self);
+            queue.request_ended(m, self);
         }
         self.0.release(m);
-        if let Some(queue) = queue {
-            queue.dispatch_internal_events(m);
-        }
     }
 }

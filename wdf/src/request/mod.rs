@@ -14,23 +14,28 @@ use vbus_wdm::{
 
 use crate::device::Device;
 use crate::driver::Driver;
-use crate::framework::{fx, fx_mut, trace};
+use crate::framework::{Fx, fx, fx_mut, take_fx, trace};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
 use crate::queue::Queue;
 use crate::trace::sites;
-use crate::verifier;
 
 pub use buffers::{Memory, Transfer};
 pub use cancel::RequestCancel;
-pub use layer::{adopt_irp, on_release, peek_state, release_formatting, upper_state};
+pub use layer::{Parts, adopt_irp, peek_state, release_formatting};
 
 /// A WDFREQUEST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Request(pub(crate) Object);
 
 impl Handle for Request {
+    #[inline]
     fn object(self) -> Object {
         self.0
+    }
+
+    #[inline]
+    fn driver(self, m: &mut Machine) -> Driver {
+        self.body(m).header.driver()
     }
 }
 
@@ -112,12 +117,18 @@ pub struct RequestParameters {
 
 impl Request {
     /// The request that the framework makes for a dispatched IRP. It has no parent: it lives until it is completed.
-    pub(crate) fn from_dispatch(m: &mut Machine, driver: Driver, device: Device, irp: Irp) -> Request {
-        let (id, body) = fx_mut(m).requests.take();
+    #[inline]
+    pub(crate) fn from_dispatch(fx: &mut Fx<'_>, driver: Driver, device: Device, irp: Irp) -> Request {
+        let (id, body) = fx.new_request();
         body.initialize(driver, Some(irp), Ownership::FromIo, Attributes::none());
         body.device = Some(device);
-        m[irp].driver_context[REQUEST_WORD] = id.to_word();
         Request(Object { kind: Kind::Request, id })
+    }
+
+    /// Lets the framework find the request again from its IRP.
+    #[inline]
+    pub(crate) fn mark_irp(self, m: &mut Machine, irp: Irp) {
+        m[irp].driver_context[REQUEST_WORD] = self.0.id.to_word();
     }
 
     /// `WdfRequestCreate` without a target: a request of the driver's own, without an IRP until it is formatted.
@@ -138,11 +149,7 @@ impl Request {
 
     #[inline]
     fn body(self, m: &mut Machine) -> &mut RequestBody {
-        if fx(m).requests.get(self.0.id).is_none() {
-            verifier::invalid_handle(m, self.0.handle(), Kind::Request as u16);
-        }
-        // Live, as the line above made sure.
-        fx_mut(m).requests.get_mut(self.0.id).unwrap()
+        take_fx(m).into_request(self)
     }
 
     /// The framework request of an IRP that waits in a queue or is held by the driver.
