@@ -43,8 +43,12 @@ fn main() {
     let path = median(samples.iter().map(|sample| sample.0));
     let bare = median(samples.iter().map(|sample| sample.1));
     let ratio = median(samples.iter().map(|sample| sample.0 / sample.1));
-    println!("forwarded request   {path:7.1} ns   user -> bus -> target -> scfilter -> reader -> card and back, verbose");
-    println!("floor               {bare:7.1} ns   {INDIRECT_CALLS} indirect calls, {LOCATION_WRITES} stack-location writes, {RECORDS} ring records");
+    println!(
+        "forwarded request   {path:7.1} ns   user -> bus -> target -> scfilter -> reader -> card and back, verbose"
+    );
+    println!(
+        "floor               {bare:7.1} ns   {INDIRECT_CALLS} indirect calls, {LOCATION_WRITES} stack-location writes, {RECORDS} ring records"
+    );
     println!("ratio               {ratio:7.2}      median of {ROUNDS} rounds of {REQUESTS}");
 }
 
@@ -99,6 +103,7 @@ fn step(floor: &mut Floor, at: usize) {
         floor.log.record(&SITE, black_box([at as u64, 1, 2]));
     }
     for _ in 0..share(LOCATION_WRITES) {
-        floor.locations[at % 8] = black_box(StackLocation { control: Control::INVOKE_ALWAYS, ..StackLocation::default() });
+        floor.locations[at % 8] =
+            black_box(StackLocation { control: Control::INVOKE_ALWAYS, ..StackLocation::default() });
     }
 }

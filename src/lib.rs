@@ -21,11 +21,17 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+mod attempt;
+mod explain;
 mod host;
+mod probe;
 pub mod repro;
 mod setup;
 
+pub use attempt::Attempt;
+pub use explain::Shortfall;
 pub use host::{Client, Host, HostError, RemoteFile};
+pub use probe::Probe;
 pub use setup::{Setup, SetupError, VirtualBus};
 
 pub use vbus_bus as bus;

@@ -4,9 +4,7 @@ use thiserror::Error;
 use vbus_bus::{BusConfig, HARDWARE_ID_BUS, HARDWARE_ID_READER, OpenError, ReaderId, Service};
 use vbus_reader::ReaderConfig;
 use vbus_wdf::{Driver, DriverConfig};
-use vbus_wdm::{
-    DevNode, DeviceObject, FilterStyle, Installation, Machine, NodeState, NtStatus, Stop, create_filter,
-};
+use vbus_wdm::{DevNode, DeviceObject, FilterStyle, Installation, Machine, NodeState, NtStatus, Stop, create_filter};
 
 /// What to build: the story's stacks, until something is changed.
 ///
@@ -208,6 +206,22 @@ impl VirtualBus {
     /// The stack of a bus, highest device first.
     pub fn bus_stack(&self, bus: usize) -> Vec<DeviceObject> {
         self.buses.get(bus).and_then(|node| node.pdo(&self.machine)).map_or(Vec::new(), |pdo| pdo.stack(&self.machine))
+    }
+
+    /// The first bus's FDO: the device right above its PDO.
+    pub fn bus_fdo(&self) -> Option<DeviceObject> {
+        self.bus_stack(0).into_iter().nth_back(1)
+    }
+
+    /// StackSize of the first bus's FDO.
+    pub fn bus_fdo_stack_size(&self) -> i8 {
+        self.bus_fdo().map_or(0, |fdo| self.machine[fdo].stack_size)
+    }
+
+    /// The drivers of a stack with their devices' StackSizes.
+    pub fn describe(&self, stack: &[DeviceObject]) -> Vec<(String, i8)> {
+        let m = &self.machine;
+        stack.iter().map(|&device| (device.driver_name(m).to_owned(), m[device].stack_size)).collect()
     }
 
     /// The stack of a bus's `reader`-th child, highest device first.

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use vbus_iotarget::IoTarget;
-use vbus_wdf::{
-    Attributes, Device, DeviceInit, Dispatch, Driver, DriverConfig, Handle, IoControl, Queue, Request,
-};
+use vbus_wdf::{Attributes, Device, DeviceInit, Dispatch, Driver, DriverConfig, Handle, IoControl, Queue, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Irp, Machine, Major, NtStatus};
 

@@ -100,8 +100,7 @@ impl IoTarget {
         let (input_memory, input) = resolve(m, request, input, Transfer::Input);
         let (output_memory, output) = resolve(m, request, output, Transfer::Output);
         let print = |memory: Option<Memory>| memory.map_or(0, Memory::handle);
-        let arguments =
-            [target, handle, code.0.into(), internal.into(), print(input_memory), print(output_memory)];
+        let arguments = [target, handle, code.0.into(), internal.into(), print(input_memory), print(output_memory)];
         let mut fx = take_fx(m);
         let driver = self.body_in(&mut fx).driver;
         fx.trace(driver, &sites::FORMAT_IOCTL_ENTER, arguments);
@@ -187,8 +186,8 @@ impl IoTarget {
         let arguments = [target, handle, major as u64, memory.map_or(0, Memory::handle)];
         trace(m, driver, &sites::FORMAT_IO_ENTER, arguments);
         let span = span.inspect_err(|status| trace(m, driver, &sites::FORMAT_IO_OFFSETS, [status.0.into()]))?;
-        let result = validate(m, request, self)
-            .map(|irp| self.fill_transfer(m, request, irp, (major, offset), memory, span));
+        let result =
+            validate(m, request, self).map(|irp| self.fill_transfer(m, request, irp, (major, offset), memory, span));
         trace(m, driver, &sites::FORMAT_IO_EXIT, [target, handle, NtStatus::from(result).0.into()]);
         result
     }

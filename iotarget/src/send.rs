@@ -105,7 +105,10 @@ fn send_and_forget(m: &mut Machine, request: Request, target: IoTarget) -> Resul
     }
     let device = target.body(m).device;
     let (Some(device), Some(irp)) = (device, request.current_irp(m)) else {
-        m.undefined("WdfRequestSend", "a request is sent and forgotten only to a target that is open: nothing checks it");
+        m.undefined(
+            "WdfRequestSend",
+            "a request is sent and forgotten only to a target that is open: nothing checks it",
+        );
     };
     request.forget(m);
     m[irp].skip_current_location();

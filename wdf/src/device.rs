@@ -57,7 +57,6 @@ pub(crate) struct DeviceBody {
     pub(crate) configured: [Option<Queue>; Major::COUNT],
     pub(crate) queues: Vec<Queue>,
     pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
-    pub(crate) has_preprocess: bool,
     pub(crate) remove_lock_for_io: bool,
     /// StackSize of the lower device when this one was created: what the default I/O target caches.
     pub(crate) lower_stack_size: i8,
@@ -119,7 +118,6 @@ impl DeviceInit {
             pdo,
             parent,
             preprocess: self.preprocess,
-            has_preprocess,
             remove_lock_for_io,
             lower_stack_size,
             callbacks: self.callbacks,

@@ -34,10 +34,8 @@ pub(crate) fn dispatch(m: &mut Machine, device_object: DeviceObject, irp: Irp) -
         data.current_mut().device = Some(device_object);
     }
     let body = device.body(m);
-    if body.has_preprocess {
-        if let Some(preprocess) = body.preprocess[major as usize] {
-            return preprocess(m, device, irp);
-        }
+    if let Some(preprocess) = body.preprocess[major as usize] {
+        return preprocess(m, device, irp);
     }
     to_package(m, device, irp)
 }

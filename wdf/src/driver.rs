@@ -90,7 +90,11 @@ impl Driver {
     /// `WdfDriverWdmGetDriverObject`: what is installed for a hardware id.
     pub fn driver_object(self, m: &Machine) -> DriverObject {
         // Set when the driver was created; drivers stay loaded.
-        fx(m).drivers.get(self.id()).and_then(|body| body.driver_object).expect("a created driver has its driver object")
+        fx(m)
+            .drivers
+            .get(self.id())
+            .and_then(|body| body.driver_object)
+            .expect("a created driver has its driver object")
     }
 
     /// Whether the framework verifier is on for this driver.

@@ -128,7 +128,6 @@ impl Header {
         }
     }
 
-
     #[inline]
     pub(crate) fn driver(&self) -> Driver {
         // Every object is initialized with its driver before its handle is given out.
@@ -271,8 +270,10 @@ pub trait Handle: Copy {
         let exit = m.exit();
         match self.find_context(m) {
             Some(context) => context,
-            None => exit
-                .undefined("WdfObjectGetTypedContext", "an object is asked only for a context type that was added to it"),
+            None => exit.undefined(
+                "WdfObjectGetTypedContext",
+                "an object is asked only for a context type that was added to it",
+            ),
         }
     }
 

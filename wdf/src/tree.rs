@@ -61,10 +61,10 @@ impl Object {
         while let Some(child) = self.next_live_child(m) {
             child.dispose(m);
         }
-        if self.kind == Kind::General {
-            if let Some(class) = fx(m).general.get(self.id).map(|body| body.class) {
-                (class.dispose)(m, self);
-            }
+        if let Some(class) = fx(m).general.get(self.id).map(|body| body.class)
+            && self.kind == Kind::General
+        {
+            (class.dispose)(m, self);
         }
         self.call_back(m, Header::cleanup_callback);
         self.header(m).phase = Phase::Disposed;

@@ -1,7 +1,7 @@
 //! IoCallDriver and IoCompleteRequest: the two halves of every IRP's way.
 
 use crate::device::DeviceObject;
-use crate::irp::{Control, Irp, IoStatus, Origin, Parameters};
+use crate::irp::{Control, IoStatus, Irp, Origin, Parameters};
 use crate::machine::Machine;
 use crate::observe::Step;
 use crate::schedule::Context;
@@ -64,9 +64,10 @@ impl Irp {
         };
         let stack_count = irp.stack_count();
         let mut slot = irp.current_location();
+        let owner = irp.current().device;
         irp.set_current(slot + 1);
         if m.observer.is_some() {
-            m.observe(self, Step::Complete);
+            m.observe(self, Step::Complete { owner });
         }
         let mut last_error = STATUS_SUCCESS;
         while slot <= stack_count {
@@ -106,7 +107,8 @@ impl Irp {
         let new_error = !status.is_success() && status != *last_error;
         location.minor = 0;
         location.flags = 0;
-        location.control = if new_error { Control::ERROR_RETURNED } else { Control(control.0 & Control::ERROR_RETURNED.0) };
+        location.control =
+            if new_error { Control::ERROR_RETURNED } else { Control(control.0 & Control::ERROR_RETURNED.0) };
         location.parameters = Parameters::None;
         location.file = None;
         let context = location.context;

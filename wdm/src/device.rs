@@ -236,7 +236,9 @@ impl DeviceObject {
         let exit = m.exit();
         match m[self].extension.as_mut().and_then(|extension| extension.downcast_mut()) {
             Some(extension) => extension,
-            None => exit.undefined("DeviceExtension", "a device extension is read as the type that its driver stored in it"),
+            None => {
+                exit.undefined("DeviceExtension", "a device extension is read as the type that its driver stored in it")
+            }
         }
     }
 

@@ -16,7 +16,10 @@ pub enum Step {
         major: Major,
     },
     /// A driver called IoCompleteRequest; the walk up begins.
-    Complete,
+    Complete {
+        /// The device that owns the location in which it did; `None` for an originator without one.
+        owner: Option<DeviceObject>,
+    },
     /// A completion routine is about to run.
     Routine {
         /// The routine owner's device; `None` for an originator without a location.

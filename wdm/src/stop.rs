@@ -68,7 +68,9 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stop::BugCheck(check) => check.fmt(f),
-            Stop::Hang { waiting_for } => write!(f, "hang: waiting for {waiting_for}, and nothing is left that could end the wait"),
+            Stop::Hang { waiting_for } => {
+                write!(f, "hang: waiting for {waiting_for}, and nothing is left that could end the wait")
+            }
             Stop::Undefined { ddi, rule } => write!(f, "undefined behaviour in {ddi}: {rule}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::file::FileObject;
 use crate::ioctl::{IoctlCode, Method};
-use crate::irp::{Irp, IrpData, IoStatus, Major, Origin, Parameters, RequestorMode};
+use crate::irp::{IoStatus, Irp, IrpData, Major, Origin, Parameters, RequestorMode};
 use crate::machine::Machine;
 use crate::memory::Span;
 use crate::schedule::Context;
@@ -232,8 +232,9 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     irp.free(m);
 
     let file = m.user_request(id).file;
-    let (overlapped, port) =
-        file.and_then(|file| m.files.get(file.0)).map_or((false, false), |file| (file.overlapped, file.completion_port));
+    let (overlapped, port) = file
+        .and_then(|file| m.files.get(file.0))
+        .map_or((false, false), |file| (file.overlapped, file.completion_port));
     let request = m.user_request(id);
     request.final_status = status.status;
     request.finished = true;

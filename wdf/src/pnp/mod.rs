@@ -108,9 +108,15 @@ fn log_arrival(m: &mut Machine, device: Device, irp: Irp, minor: u8, parameters:
         }
         (
             Some(
-                PnpMinor::StartDevice | PnpMinor::QueryRemoveDevice | PnpMinor::RemoveDevice
-                | PnpMinor::CancelRemoveDevice | PnpMinor::StopDevice | PnpMinor::QueryStopDevice
-                | PnpMinor::CancelStopDevice | PnpMinor::SurpriseRemoval | PnpMinor::Eject
+                PnpMinor::StartDevice
+                | PnpMinor::QueryRemoveDevice
+                | PnpMinor::RemoveDevice
+                | PnpMinor::CancelRemoveDevice
+                | PnpMinor::StopDevice
+                | PnpMinor::QueryStopDevice
+                | PnpMinor::CancelStopDevice
+                | PnpMinor::SurpriseRemoval
+                | PnpMinor::Eject
                 | PnpMinor::QueryPnpDeviceState,
             ),
             _,
@@ -252,10 +258,10 @@ fn query_id(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -
 fn eject(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let callback = device.body(m).callbacks.eject;
     let status = NtStatus::from(callback.map_or(Ok(()), |eject| eject(m, device)));
-    if status.is_success() {
-        if let Some(list) = device.parent(m).and_then(|parent| parent.default_child_list(m)) {
-            list.ejected(m, device);
-        }
+    if let Some(list) = device.parent(m).and_then(|parent| parent.default_child_list(m))
+        && status.is_success()
+    {
+        list.ejected(m, device);
     }
     irp.complete_with(m, status, 0)
 }

@@ -57,7 +57,10 @@ const START: &[Step] = &[
     ResumeQueues,
     Unless(Filter, &[Idle(IdleState::StartedPowerUp), Idle(IdleState::Disabled)]),
     Power(PowerState::DecideD0State),
-    If(Filter, &[Power(PowerState::D0NP), Policy(PowerPolicyState::Started), Policy(PowerPolicyState::StartingSucceeded)]),
+    If(
+        Filter,
+        &[Power(PowerState::D0NP), Policy(PowerPolicyState::Started), Policy(PowerPolicyState::StartingSucceeded)],
+    ),
     If(Pdo, &[Power(PowerState::D0BusWakeOwner)]),
     If(DeviceKind::Fdo, &[Power(PowerState::D0)]),
     Unless(
@@ -93,8 +96,7 @@ const POLICY_REMOVED: &[Step] =
     &[Unless(Filter, &[Policy(PowerPolicyState::StoppedRemoving)]), Policy(PowerPolicyState::Removed)];
 
 const QUERY_REMOVE: &[Step] = &[Pnp(PnpState::QueryRemoveStaticCheck), Pnp(PnpState::QueryRemoveAskDriver)];
-const QUERY_REMOVE_AGREED: &[Step] =
-    &[Pnp(PnpState::QueryRemoveEnsureDeviceAwake), Pnp(PnpState::QueryRemovePending)];
+const QUERY_REMOVE_AGREED: &[Step] = &[Pnp(PnpState::QueryRemoveEnsureDeviceAwake), Pnp(PnpState::QueryRemovePending)];
 const CANCEL_REMOVE: &[Step] = &[Pnp(PnpState::QueryCanceled), Pnp(PnpState::Started)];
 
 const SURPRISE: &[Step] = &[

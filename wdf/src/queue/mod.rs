@@ -14,8 +14,8 @@ use crate::framework::take_fx;
 use crate::object::{Handle, Header, Object};
 use crate::request::Request;
 
-pub use config::{Dispatch, IoControl, QueueConfig, StopAction};
 use config::Callbacks;
+pub use config::{Dispatch, IoControl, QueueConfig, StopAction};
 
 /// A WDFQUEUE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

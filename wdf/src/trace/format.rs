@@ -26,7 +26,8 @@ fn item<'f>(text: &mut String, format: &'f str, words: &mut impl Iterator<Item =
         enumerated(text, &named[..end], words.next().unwrap_or(0));
         return named.get(end + 1..).unwrap_or("");
     }
-    let kinds: [(&str, fn(&mut String, u64)); 8] = [
+    type Write = fn(&mut String, u64);
+    let kinds: [(&str, Write); 8] = [
         ("p", |text, word| _ = write!(text, "{word:016X}")),
         ("d", |text, word| _ = write!(text, "{}", word as u32 as i32)),
         ("u", |text, word| _ = write!(text, "{}", word as u32)),
@@ -70,7 +71,10 @@ mod tests {
             "WDFREQUEST 0x0000307E6A7ED198, IOCTL 0x55ff9c0e, internal 0, 0xc00000d0(STATUS_REQUEST_NOT_ACCEPTED)"
         );
         assert_eq!(render("%!STATUS! 100%", &[0]), "STATUS_SUCCESS 100%");
-        assert_eq!(render("Information 0x%I64x %!IRPMJ!", &[0x1_0000_0000, 0xE]), "Information 0x100000000 IRP_MJ_DEVICE_CONTROL");
+        assert_eq!(
+            render("Information 0x%I64x %!IRPMJ!", &[0x1_0000_0000, 0xE]),
+            "Information 0x100000000 IRP_MJ_DEVICE_CONTROL"
+        );
         assert_eq!(render("%!NO_SUCH_ENUM! left", &[7]), "7 left");
     }
 }

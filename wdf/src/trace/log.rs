@@ -173,7 +173,11 @@ mod tests {
     fn records_of_mixed_sizes_never_overlap_in_the_ring() {
         let mut log = Log::new(1);
         for turn in 0..500u64 {
-            if turn % 3 == 0 { log.record(&BIG, [turn; 7]) } else { log.record(&SMALL, [turn]) }
+            if turn % 3 == 0 {
+                log.record(&BIG, [turn; 7])
+            } else {
+                log.record(&SMALL, [turn])
+            }
             let mask = log.records.len() - 1;
             let mut places: Vec<(u32, u32)> = (0..log.count)
                 .map(|at| &log.records[(log.oldest + at) & mask])

@@ -8,7 +8,9 @@ use crate::pnp::states::{IdleState, PnpState, PowerPolicyState, PowerState};
 pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
     let list: &[&'static str] = match enumeration {
         "IRPMJ" => return major_name(word),
-        "pnpmn" => return Some(u8::try_from(word).ok().and_then(PnpMinor::from_code).map_or("IRP_MN_?", PnpMinor::name)),
+        "pnpmn" => {
+            return Some(u8::try_from(word).ok().and_then(PnpMinor::from_code).map_or("IRP_MN_?", PnpMinor::name));
+        }
         "DEVICE_RELATION_TYPE" => return relation_name(word),
         "WDF_DEVICE_PNP_STATE" => PnpState::NAMES,
         "WDF_DEVICE_POWER_STATE" => PowerState::NAMES,
@@ -52,8 +54,18 @@ pub(super) fn optional_word(word: u64) -> &'static str {
 fn major_name(word: u64) -> Option<&'static str> {
     use Major::*;
     let majors = [
-        Create, CreateNamedPipe, Close, Read, Write, DeviceControl, InternalDeviceControl, Shutdown, Cleanup, Power,
-        SystemControl, Pnp,
+        Create,
+        CreateNamedPipe,
+        Close,
+        Read,
+        Write,
+        DeviceControl,
+        InternalDeviceControl,
+        Shutdown,
+        Cleanup,
+        Power,
+        SystemControl,
+        Pnp,
     ];
     majors.into_iter().find(|&major| major as u64 == word).map(Major::name)
 }

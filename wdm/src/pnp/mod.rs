@@ -7,8 +7,8 @@ mod remove;
 mod root;
 
 pub use codes::{IdType, PnpAnswer, PnpMinor, PnpParameters, RelationType};
-pub use devnode::{DevNode, Installation, NodeState};
 pub(crate) use devnode::PnpManager;
+pub use devnode::{DevNode, Installation, NodeState};
 pub(crate) use remove::file_closed;
 
 use crate::device::DeviceObject;
