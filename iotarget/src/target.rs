@@ -1,8 +1,9 @@
 //! The target object.
 
-use vbus_wdf::layer::{Class, Fx, body_of, create_general, sites, trace};
+use vbus_wdf::layer::{Class, Fx, adopt_irp, body_of, create_general, sites, trace};
 use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Request};
-use vbus_wdm::{DeviceObject, FileObject, IoType, Machine};
+use vbus_wdm::constants::*;
+use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
 
 /// A WDFIOTARGET.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,6 +111,24 @@ impl IoTarget {
     #[inline]
     pub(crate) fn body_in<'m>(self, fx: &'m mut Fx<'_>) -> &'m mut TargetBody {
         fx.body(self.0, TYPE_NUMBER)
+    }
+
+    /// `WdfRequestCreate` with this target: the request gets its IRP, of the target's stack size, at once.
+    ///
+    /// # Errors
+    /// STATUS_INVALID_DEVICE_STATE for a target that is not open.
+    ///
+    /// Source: S/core/fxrequest.cpp:168-233.
+    pub fn create_request(self, m: &mut Machine, attributes: Attributes) -> Result<Request, NtStatus> {
+        let body = self.body(m);
+        let (driver, stack_size) = (body.driver, body.stack_size);
+        if stack_size == 0 {
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        }
+        let irp = m.allocate_irp(stack_size)?;
+        let request = Request::create(m, driver, attributes);
+        adopt_irp(m, request, irp);
+        Ok(request)
     }
 
     /// `WdfIoTargetGetState`.

@@ -65,10 +65,10 @@ impl Irp {
         let stack_count = irp.stack_count();
         let mut slot = irp.current_location();
         let owner = irp.current().device;
-        irp.set_current(slot + 1);
         if m.observer.is_some() {
             m.observe(self, Step::Complete { owner });
         }
+        m[self].set_current(slot + 1);
         let mut last_error = STATUS_SUCCESS;
         while slot <= stack_count {
             if self.leave_location(m, slot, &mut last_error) == STATUS_MORE_PROCESSING_REQUIRED {

@@ -137,12 +137,32 @@ impl Request {
     ///
     /// Source: S/core/fxrequest.cpp:168-233.
     pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Request {
+        Request::new(m, driver, None, Ownership::Internal, attributes)
+    }
+
+    /// `WdfRequestCreateFromIrp`: a request around an IRP that the driver made. With `frees_irp` the framework owns the
+    /// IRP from now on: it is freed with the request, or when a target needs a bigger one.
+    ///
+    /// Source: S/core/fxrequest.cpp:168-233, S/core/fxrequestapi.cpp:159.
+    pub fn create_from_irp(
+        m: &mut Machine,
+        driver: Driver,
+        irp: Irp,
+        frees_irp: bool,
+        attributes: Attributes,
+    ) -> Request {
+        let ownership = if frees_irp { Ownership::Internal } else { Ownership::Driver };
+        Request::new(m, driver, Some(irp), ownership, attributes)
+    }
+
+    fn new(m: &mut Machine, driver: Driver, irp: Option<Irp>, ownership: Ownership, attributes: Attributes) -> Request {
         let parent = attributes.parent.unwrap_or(driver.0);
         let (id, body) = fx_mut(m).requests.take();
-        body.initialize(driver, None, Ownership::Internal, attributes);
+        body.initialize(driver, irp, ownership, attributes);
         let request = Request(Object { kind: Kind::Request, id });
         request.0.set_parent(m, parent);
-        let arguments = [0, 1, request.0.address(), STATUS_SUCCESS.0.into()];
+        let owns = u64::from(ownership == Ownership::Internal);
+        let arguments = [irp.map_or(0, Irp::address), owns, request.0.address(), STATUS_SUCCESS.0.into()];
         trace(m, driver, &sites::REQUEST_CREATE, arguments);
         request
     }

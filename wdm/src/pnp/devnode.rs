@@ -61,8 +61,13 @@ pub(crate) struct PnpManager {
 impl Machine {
     /// Installs drivers for a hardware id; devices that appear later get them. The last installation wins.
     pub fn install(&mut self, installation: Installation) {
-        self.pnp.installations.retain(|known| known.hardware_id != installation.hardware_id);
+        self.uninstall(&installation.hardware_id);
         self.pnp.installations.push(installation);
+    }
+
+    /// Removes an installation; devices that have its drivers keep them.
+    pub fn uninstall(&mut self, hardware_id: &str) {
+        self.pnp.installations.retain(|known| known.hardware_id != hardware_id);
     }
 
     /// The root-enumerated devnodes.
