@@ -59,7 +59,7 @@ fn a_stopped_machine_answers_every_service_with_what_stopped_it() {
     let (host, link) = hosted(Ticks(0));
     let client = host.client();
     let file = client.open(&link).unwrap();
-    let stop = client.run(|m| m.run(|m| m.bug_check(0x44, [1, 0, 0, 0], "IoCompleteRequest")).map(|()| ())).unwrap();
+    let stop = client.run(|m| m.run(|m| -> () { m.bug_check(0x44, [1, 0, 0, 0], "IoCompleteRequest") })).unwrap();
     let stop = stop.unwrap_err();
     assert!(matches!(&stop, Stop::BugCheck(check) if check.code == 0x44));
     assert_eq!(client.control(file, IOCTL_VBUS_PLUG_IN, &[0; 4], &mut []), Err(HostError::Stopped(stop.clone())));
