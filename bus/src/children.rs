@@ -5,7 +5,7 @@ use vbus_wdf::{Attributes, ChildList, Deletable, Device, DeviceInit, Handle, Pdo
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, NtStatus};
 
-use crate::driver::Bus;
+use crate::driver::{Bus, ChildTarget};
 use crate::ioctl::{HARDWARE_ID_READER, ReaderId};
 
 /// The context of a PDO and of its target: which reader it is.
@@ -38,7 +38,7 @@ fn powered_up(m: &mut Machine, pdo: Device) -> Result<(), NtStatus> {
         target.delete(m);
         return Err(status);
     }
-    bus.context::<Bus>(m).targets.insert(child.id, target);
+    bus.context::<Bus>(m).targets.insert(child.id, ChildTarget { target, leaving: false });
     Ok(())
 }
 
@@ -46,7 +46,7 @@ fn powered_up(m: &mut Machine, pdo: Device) -> Result<(), NtStatus> {
 fn powered_down(m: &mut Machine, pdo: Device) {
     let id = pdo.context::<Child>(m).id;
     let Some(bus) = pdo.parent(m).filter(|bus| bus.object().exists(m)) else { return };
-    if let Some(target) = bus.context::<Bus>(m).targets.remove(&id) {
+    if let Some(ChildTarget { target, .. }) = bus.context::<Bus>(m).targets.remove(&id) {
         target.close(m);
         target.delete(m);
     }

@@ -58,8 +58,16 @@ pub struct BusConfig {
 /// The device context: the children's targets by id.
 #[derive(Default)]
 pub(crate) struct Bus {
-    pub(crate) targets: BTreeMap<ReaderId, IoTarget>,
+    pub(crate) targets: BTreeMap<ReaderId, ChildTarget>,
     pub(crate) config: BusConfig,
+}
+
+/// A child that is powered up.
+#[derive(Clone, Copy)]
+pub(crate) struct ChildTarget {
+    pub(crate) target: IoTarget,
+    /// It was pulled out, and its removal is under way: nothing new is for it.
+    pub(crate) leaving: bool,
 }
 
 /// Loads the bus driver. Install it for [`crate::HARDWARE_ID_BUS`].
@@ -128,7 +136,11 @@ fn plug_in(m: &mut Machine, bus: Device, id: ReaderId) -> Result<(), NtStatus> {
 
 fn unplug(m: &mut Machine, bus: Device, id: ReaderId) -> Result<(), NtStatus> {
     let list = bus.default_child_list(m).ok_or(STATUS_INVALID_DEVICE_STATE)?;
-    list.update_as_missing(m, id.0.into())
+    list.update_as_missing(m, id.0.into())?;
+    if let Some(child) = bus.context::<Bus>(m).targets.get_mut(&id) {
+        child.leaving = true;
+    }
+    Ok(())
 }
 
 fn eject(m: &mut Machine, bus: Device, id: ReaderId) -> Result<(), NtStatus> {

@@ -6,36 +6,33 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, IoctlCode, Machine, NtStatus};
 
 use crate::children::Child;
-use crate::driver::{Bus, FormatCall, Sender};
+use crate::driver::{Bus, BusConfig, ChildTarget, FormatCall, Sender};
 use crate::ioctl::{ID_LENGTH, ReaderId};
 
 /// Sends a program's request on to a child, or completes it with the reason why not.
 pub(crate) fn forward(m: &mut Machine, bus: Device, request: Request, id: ReaderId, code: IoctlCode) {
-    let result = match bus.context::<Bus>(m).config.sender {
-        Sender::Original => forward_original(m, bus, request, id, code),
-        Sender::DriverCreated => forward_own(m, bus, request, id, code),
+    let Bus { config, targets } = bus.context::<Bus>(m);
+    let BusConfig { sender, format, .. } = *config;
+    let result = match (targets.get(&id), sender) {
+        (Some(&ChildTarget { target, leaving: false }), Sender::Original) => {
+            forward_original(m, request, target, id, code, format)
+        }
+        (Some(&ChildTarget { target, leaving: false }), Sender::DriverCreated) => {
+            forward_own(m, bus, request, target, code, format)
+        }
+        (Some(ChildTarget { leaving: true, .. }), _) => Err(STATUS_NO_SUCH_DEVICE),
+        (None, _) => Err(why_no_target(m, bus, id)),
     };
     if let Err(status) = result {
         request.complete_with_information(m, status, 0);
     }
 }
 
-/// The target of a child.
-///
-/// # Errors
-/// STATUS_NO_SUCH_DEVICE for an id that no reader has, or whose reader is on its way out;
-/// STATUS_DEVICE_NOT_READY for one that is not started yet.
-fn target_of(m: &mut Machine, bus: Device, id: ReaderId) -> Result<IoTarget, NtStatus> {
-    let list = bus.default_child_list(m).ok_or(STATUS_NO_SUCH_DEVICE)?;
-    let child: Option<ChildState> = list.child(m, id.0.into());
-    let target = bus.context::<Bus>(m).targets.get(&id).copied();
-    match (child, target) {
-        (Some(_), Some(target)) => {
-            debug_assert_eq!(target.context::<Child>(m).id, id);
-            Ok(target)
-        }
-        (Some(_), None) => Err(STATUS_DEVICE_NOT_READY),
-        (None, _) => Err(STATUS_NO_SUCH_DEVICE),
+/// STATUS_NO_SUCH_DEVICE for an id that no reader has; STATUS_DEVICE_NOT_READY for one that is not started (yet).
+fn why_no_target(m: &mut Machine, bus: Device, id: ReaderId) -> NtStatus {
+    match bus.default_child_list(m).and_then(|list| list.child(m, id.0.into())) {
+        Some(ChildState::NotCreatedYet | ChildState::Created(_)) => STATUS_DEVICE_NOT_READY,
+        None => STATUS_NO_SUCH_DEVICE,
     }
 }
 
@@ -56,13 +53,13 @@ fn format(
 
 fn forward_original(
     m: &mut Machine,
-    bus: Device,
     request: Request,
+    target: IoTarget,
     id: ReaderId,
     code: IoctlCode,
+    call: FormatCall,
 ) -> Result<(), NtStatus> {
-    let target = target_of(m, bus, id)?;
-    let call = bus.context::<Bus>(m).config.format;
+    debug_assert_eq!(target.context::<Child>(m).id, id);
     // An undersized request ends here, with the log saying why.
     format(m, call, target, request, code, Data::RequestFrom(ID_LENGTH), Data::Request)?;
     request.set_completion_routine(m, forwarded, id.0);
@@ -80,9 +77,14 @@ fn final_status(m: &mut Machine, target: IoTarget, status: NtStatus) -> NtStatus
     if gone && status == STATUS_CANCELLED { STATUS_DEVICE_REMOVED } else { status }
 }
 
-fn forward_own(m: &mut Machine, bus: Device, original: Request, id: ReaderId, code: IoctlCode) -> Result<(), NtStatus> {
-    let target = target_of(m, bus, id)?;
-    let call = bus.context::<Bus>(m).config.format;
+fn forward_own(
+    m: &mut Machine,
+    bus: Device,
+    original: Request,
+    target: IoTarget,
+    code: IoctlCode,
+    call: FormatCall,
+) -> Result<(), NtStatus> {
     let driver = bus.driver(m);
     let own = Request::create(m, driver, Attributes::none().parent(bus));
     let input = original.input_memory(m).map_or(Data::None, part_after_id);

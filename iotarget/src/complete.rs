@@ -71,7 +71,7 @@ pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTa
     if let Some((routine, context)) = routine {
         routine(m, request, target, &params, context);
     }
-    request.object().release(m);
+    request.release(m);
 }
 
 /// The framework's own copy-back: as many bytes as Information says, whatever the status is.

@@ -78,15 +78,7 @@ impl SendRequest for Request {
 }
 
 fn send_asynchronously(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
-    let mut fx = take_fx(m);
-    let Parts { ownership, driver, state, .. } = parts(&mut fx, request);
-    if ownership == Ownership::FromIo && state.routine.is_none() {
-        // Nobody would take the IRP back: it would be completed past its request.
-        let status = STATUS_INVALID_DEVICE_REQUEST;
-        fx.trace(driver, &sites::SEND_NO_ROUTINE, [request.object().handle(), status.0.into()]);
-        return Err(status);
-    }
-    let (irp, device) = submit(m, request, target)?;
+    let (irp, device) = submit(m, request, target, true)?;
     irp.call_driver(m, device);
     Ok(())
 }
@@ -116,36 +108,51 @@ fn send_and_forget(m: &mut Machine, request: Request, target: IoTarget) -> Resul
     Ok(())
 }
 
-/// SubmitLocked: everything that can refuse the request, then its entry among the sent ones. Returns what to call.
-fn submit(m: &mut Machine, request: Request, target: IoTarget) -> Result<(Irp, DeviceObject), NtStatus> {
+/// SubmitLocked, after what is checked before it: everything that can refuse the request, then its entry among the
+/// sent ones. Returns what to call.
+fn submit(
+    m: &mut Machine,
+    request: Request,
+    target: IoTarget,
+    needs_routine: bool,
+) -> Result<(Irp, DeviceObject), NtStatus> {
     let exit = m.exit();
     let handle = request.object().handle();
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);
     let (driver, target_state, stack_size, device) = (body.driver, body.state, body.stack_size, body.device);
-    if parts(&mut fx, request).state.references != 0 {
+    let Parts { irp, ownership, state, .. } = parts(&mut fx, request);
+    let (out, cancelled) = (state.references != 0, state.cancelled);
+    if needs_routine && ownership == Ownership::FromIo && state.routine.is_none() {
+        // Nobody would take the IRP back: it would be completed past its request.
+        let status = STATUS_INVALID_DEVICE_REQUEST;
+        fx.trace(driver, &sites::SEND_NO_ROUTINE, [handle, status.0.into()]);
+        return Err(status);
+    }
+    if out {
         fx.trace(driver, &sites::ALREADY_SENT, [handle]);
         request_fatal_error(m, driver, 3, handle, "WdfRequestSend");
     }
     if fx.verifier_on(driver) {
         verify(m, request, target, stack_size)?;
     }
-    let mut fx = take_fx(m);
     if target_state != TargetState::Started {
-        fx.trace(driver, &sites::NOT_ACCEPTING, [handle, target.object().handle(), target_state as u64]);
+        let arguments = [handle, target.object().handle(), target_state as u64];
+        trace(m, driver, &sites::NOT_ACCEPTING, arguments);
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    let Parts { irp, references, state, .. } = parts(&mut fx, request);
-    if state.cancelled {
+    if cancelled {
         return Err(STATUS_CANCELLED);
     }
     let (Some(irp), Some(device)) = (irp, device) else {
         exit.undefined("WdfRequestSend", "a request that is sent has an IRP, from its format call, and an open target");
     };
+    let mut fx = take_fx(m);
+    target.body_in(&mut fx).sent.push(request);
+    let Parts { references, state, .. } = parts(&mut fx, request);
     state.target = Some(target);
     state.references = 1;
     *references += 1;
-    target.body_in(&mut fx).sent.push(request);
     m[irp].set_completion_routine(request_completed, request.to_context(), Control::INVOKE_ALWAYS);
     Ok((irp, device))
 }
@@ -176,7 +183,7 @@ fn submit_synchronously(m: &mut Machine, request: Request, target: IoTarget) -> 
     let driver = target.body(m).driver;
     let (handle, target_handle) = (request.object().handle(), target.object().handle());
     trace(m, driver, &sites::SUBMIT_SYNC, [target_handle, handle]);
-    let submitted = submit(m, request, target);
+    let submitted = submit(m, request, target, false);
     // 0x20 asked for a wait, 1 the request goes out.
     trace(m, driver, &sites::SUBMIT_SYNC_ACTION, [handle, 0x20 + u64::from(submitted.is_ok())]);
     let (irp, device) = submitted?;

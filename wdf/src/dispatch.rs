@@ -20,6 +20,7 @@ pub(crate) fn dispatch(m: &mut Machine, device_object: DeviceObject, irp: Irp) -
     };
     let major = m[irp].current().major;
     let body = device.body(m);
+    let preprocess = body.preprocess[major as usize];
     let io = !matches!(major, Major::Pnp | Major::Power | Major::SystemControl);
     if body.remove_lock_for_io && io {
         if !body.pnp.acquire_remove_lock() {
@@ -33,11 +34,10 @@ pub(crate) fn dispatch(m: &mut Machine, device_object: DeviceObject, irp: Irp) -
         // IoCallDriver would have stored the owner; nobody calls a driver here.
         data.current_mut().device = Some(device_object);
     }
-    let body = device.body(m);
-    if let Some(preprocess) = body.preprocess[major as usize] {
-        return preprocess(m, device, irp);
+    match preprocess {
+        Some(preprocess) => preprocess(m, device, irp),
+        None => to_package(m, device, irp),
     }
-    to_package(m, device, irp)
 }
 
 fn release_remove_lock(m: &mut Machine, device: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {

@@ -104,6 +104,24 @@ impl<'m> Fx<'m> {
         self.state.queues.get_mut(queue.0.id)
     }
 
+    /// A request leaves the queue that gave it to its driver. Returns whether that queue should look for more: not
+    /// while its own handler is on the call stack, which does so when it returns.
+    #[inline]
+    pub(crate) fn forget_owned(&mut self, queue: Queue, request: Request) -> bool {
+        self.state.queues.get_mut(queue.0.id).is_some_and(|body| body.forget_owned(request))
+    }
+
+    /// Gives a request's reference back, if that needs nothing but a look. Returns whether it did.
+    #[inline]
+    pub(crate) fn release_request(&mut self, request: Request) -> bool {
+        let Some(body) = self.state.requests.get_mut(request.0.id) else { return false };
+        if body.header.references > 1 {
+            body.header.references -= 1;
+            return true;
+        }
+        body.is_spent() && self.state.requests.release(request.0.id)
+    }
+
     /// The body of an upper layer's object; one of another type ends in bug check 0x10D/5 too.
     #[inline]
     pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {

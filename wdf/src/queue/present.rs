@@ -15,7 +15,10 @@ use crate::verifier::CURRENT_THREAD;
 
 /// What a queue's loop can find.
 enum Event {
-    Nothing,
+    /// Nothing: the loop is over.
+    Done,
+    /// A new request cannot be presented now, or not before others.
+    Keep(Request),
     Cancelled,
     NotDispatching(u64),
     PresentWaiting(Request),
@@ -36,33 +39,40 @@ impl QueueBody {
         self.state_bits() & 3
     }
 
+    /// The driver does not hold the request any more. Returns whether nobody is presenting at this moment.
     #[inline]
-    pub(super) fn forget_owned(&mut self, request: Request) {
+    pub(crate) fn forget_owned(&mut self, request: Request) -> bool {
         // The youngest is the likeliest: look from the end.
         if let Some(at) = self.owned.iter().rposition(|&owned| owned == request) {
             self.owned.remove(at);
         }
+        self.depth == 0
     }
 
-    /// What the queue's loop finds to do at this moment.
+    /// What the queue's loop finds to do at this moment. A new request goes past the waiting ones only if there are
+    /// none.
     #[inline]
     fn next_event(&mut self, new: Option<Request>) -> Event {
-        if !self.cancelled.is_empty() {
-            Event::Cancelled
-        } else if !self.powered {
-            Event::Nothing
-        } else if !self.dispatching {
-            Event::NotDispatching(self.state_flags())
-        } else if !self.can_present() {
-            Event::Nothing
-        } else if let Some(oldest) = self.waiting.pop_front() {
-            self.owned.push(oldest);
-            Event::PresentWaiting(oldest)
-        } else if let Some(new) = new {
-            self.owned.push(new);
-            Event::PresentNew(new)
-        } else {
-            Event::Nothing
+        let can_present = self.powered && self.dispatching && self.can_present();
+        match new {
+            Some(new) if can_present && self.waiting.is_empty() && self.cancelled.is_empty() => {
+                self.owned.push(new);
+                Event::PresentNew(new)
+            }
+            Some(_) if self.powered && !self.dispatching => Event::NotDispatching(self.state_flags()),
+            Some(new) => Event::Keep(new),
+            None if !self.cancelled.is_empty() => Event::Cancelled,
+            None if self.powered && !self.dispatching => Event::NotDispatching(self.state_flags()),
+            None => match if can_present { self.waiting.pop_front() } else { None } {
+                Some(oldest) => {
+                    self.owned.push(oldest);
+                    Event::PresentWaiting(oldest)
+                }
+                None => {
+                    self.depth -= 1;
+                    Event::Done
+                }
+            },
         }
     }
 
@@ -115,26 +125,25 @@ impl Queue {
         let body = fx.queue(self);
         body.depth += 1;
         let driver = body.header.driver();
+        let mut event = body.next_event(new);
         fx.trace(driver, &sites::QUEUE_DISPATCH_EVENTS, [CURRENT_THREAD, self.0.handle()]);
         loop {
-            let mut fx = take_fx(m);
-            match fx.queue(self).next_event(new) {
-                Event::Nothing => {
-                    self.keep(m, new.take());
-                    break;
+            match event {
+                Event::Done => return,
+                Event::Keep(request) => {
+                    self.keep(m, request);
+                    new = None;
                 }
                 Event::NotDispatching(flags) => {
-                    fx.trace(driver, &sites::QUEUE_NOT_DISPATCHING, [self.0.handle(), flags]);
-                    self.keep(m, new.take());
-                    break;
+                    trace(m, driver, &sites::QUEUE_NOT_DISPATCHING, [self.0.handle(), flags]);
+                    new.take().into_iter().for_each(|new| self.keep(m, new));
+                    if let Some(body) = take_fx(m).live_queue(self) {
+                        body.depth -= 1;
+                    }
+                    return;
                 }
-                Event::Cancelled => {
-                    self.keep(m, new.take());
-                    self.present_cancelled(m);
-                }
-                // A new request goes past the waiting list only if that is empty.
+                Event::Cancelled => self.present_cancelled(m),
                 Event::PresentWaiting(oldest) => {
-                    self.keep(m, new.take());
                     oldest.leave_waiting(m);
                     self.present(m, oldest);
                 }
@@ -143,15 +152,14 @@ impl Queue {
                     self.present(m, request);
                 }
             }
-        }
-        if let Some(body) = take_fx(m).live_queue(self) {
-            body.depth -= 1;
+            // A callback may have taken the device, and the queue with it, away.
+            let Some(body) = take_fx(m).live_queue(self).map(|body| body.next_event(new)) else { return };
+            event = body;
         }
     }
 
     /// Puts a new request behind the waiting ones.
-    fn keep(self, m: &mut Machine, request: Option<Request>) {
-        let Some(request) = request else { return };
+    fn keep(self, m: &mut Machine, request: Request) {
         match request.wait_in_queue(m, self, cancelled_while_waiting) {
             Ok(()) => self.body(m).waiting.push_back(request),
             Err(status) => request.complete_by_framework(m, status),
@@ -220,17 +228,6 @@ impl Queue {
     pub(crate) fn request_cancelled(self, m: &mut Machine, request: Request) {
         self.body(m).cancelled.push_back(request);
         self.dispatch_internal_events(m);
-    }
-
-    /// A request that the driver held is complete, or gone on its way: the next one may come.
-    #[inline]
-    pub(crate) fn request_ended(self, m: &mut Machine, request: Request) {
-        if let Some(body) = take_fx(m).live_queue(self) {
-            body.forget_owned(request);
-            if body.depth == 0 {
-                self.dispatch_events(m, None);
-            }
-        }
     }
 
     /// Completes a waiting request with STATUS_CANCELLED.

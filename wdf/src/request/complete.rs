@@ -8,6 +8,7 @@ use vbus_wdm::{IoStatus, Machine, NtStatus};
 use super::{Ownership, Request};
 use crate::driver::Driver;
 use crate::framework::{Fx, take_fx};
+use crate::queue::Queue;
 use crate::trace::sites;
 use crate::verifier;
 
@@ -50,10 +51,25 @@ impl Request {
         body.irp = None;
         let queue = body.queue.take().filter(|_| !body.waiting);
         irp.complete(m);
-        if let Some(queue) = queue {
-            queue.request_ended(m, self);
+        self.leave_queue(m, queue);
+    }
+
+    /// The queue that gave the request to the driver may give the next one; then the request itself goes.
+    #[inline]
+    pub(crate) fn leave_queue(self, m: &mut Machine, queue: Option<Queue>) {
+        let mut fx = take_fx(m);
+        if let Some(queue) = queue.filter(|&queue| fx.forget_owned(queue, self)) {
+            queue.dispatch_events(m, None);
         }
-        self.0.release(m);
+        self.release(m);
+    }
+
+    /// Gives a reference back.
+    #[inline]
+    pub fn release(self, m: &mut Machine) {
+        if !take_fx(m).release_request(self) {
+            self.0.release(m);
+        }
     }
 
     /// Completion of a request that the driver never saw or has no callback for.

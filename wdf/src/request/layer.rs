@@ -1,6 +1,6 @@
 //! What the layer above, the I/O targets, needs of a request. Drivers have no business here.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use vbus_wdm::{Irp, Machine};
 
@@ -29,8 +29,9 @@ impl RequestBody {
     /// Takes the request apart; the layer's state is made when it is first asked for.
     #[inline]
     pub(crate) fn parts<T: Any + Default>(&mut self) -> Parts<'_, T> {
-        if !self.upper.is::<T>() {
+        if self.upper_type != TypeId::of::<T>() {
             self.upper = Box::<T>::default();
+            self.upper_type = TypeId::of::<T>();
         }
         Parts {
             irp: self.irp,
@@ -79,9 +80,6 @@ impl Request {
         if self.0.dispose(m) {
             self.0.destroy_children(m);
         }
-        if let Some(queue) = queue {
-            queue.request_ended(m, self);
-        }
-        self.0.release(m);
+        self.leave_queue(m, queue);
     }
 }

@@ -5,7 +5,7 @@ mod cancel;
 mod complete;
 mod layer;
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use vbus_wdm::constants::*;
 use vbus_wdm::{
@@ -66,8 +66,9 @@ pub(crate) struct RequestBody {
     /// The driver acknowledged EvtIoStop for it without giving it back.
     acknowledged: bool,
     cancel: Option<RequestCancel>,
-    /// What the layer above keeps for each request; it stays with the place.
+    /// What the layer above keeps for each request, and its type; it stays with the place.
     upper: Box<dyn Any>,
+    upper_type: TypeId,
     release: Option<Release>,
 }
 
@@ -83,12 +84,19 @@ impl Default for RequestBody {
             acknowledged: false,
             cancel: None,
             upper: Box::new(()),
+            upper_type: TypeId::of::<()>(),
             release: None,
         }
     }
 }
 
 impl RequestBody {
+    /// Whether forgetting the request needs nothing besides its place: no callbacks, no children, no IRP, no formatting.
+    #[inline]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.header.is_bare() && self.irp.is_none() && self.release.is_none() && self.header.parent.is_none()
+    }
+
     #[inline]
     fn initialize(&mut self, driver: Driver, irp: Option<Irp>, ownership: Ownership, attributes: Attributes) {
         self.header.initialize(driver, attributes);
