@@ -54,8 +54,8 @@ pub(crate) struct Formatting {
 /// A request's part in being sent.
 #[derive(Default)]
 pub(crate) struct SendState {
-    /// Whose state this is: a place outlives its requests.
-    owner: Option<Request>,
+    /// Whose state this is, as the request's word: a place outlives its requests.
+    owner: Context,
     pub(crate) target: Option<IoTarget>,
     pub(crate) routine: Option<(CompletionRoutine, Context)>,
     pub(crate) formatted: bool,
@@ -70,8 +70,9 @@ pub(crate) struct SendState {
 #[inline]
 pub(crate) fn parts<'m>(fx: &'m mut Fx<'_>, request: Request) -> Parts<'m, SendState> {
     let parts = fx.parts::<SendState>(request);
-    if parts.state.owner != Some(request) {
-        *parts.state = SendState { owner: Some(request), ..SendState::default() };
+    let owner = request.to_context();
+    if parts.state.owner != owner {
+        *parts.state = SendState { owner, ..SendState::default() };
     }
     parts
 }
