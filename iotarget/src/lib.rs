@@ -9,12 +9,14 @@ mod cancel;
 mod complete;
 mod format;
 mod open;
+mod reuse;
 mod send;
 mod state;
 mod target;
 mod validate;
 
 pub use format::Data;
+pub use reuse::ReuseParams;
 pub use send::{SendOptions, SendRequest};
 pub use state::{CompletionParams, CompletionRoutine, SentKind};
 pub use target::{IoTarget, TargetState};

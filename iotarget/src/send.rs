@@ -9,6 +9,7 @@ use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, NtStatus};
 
 use crate::cancel;
 use crate::complete::request_completed;
+use crate::reuse::{self, ReuseParams};
 use crate::state::{CompletionRoutine, parts};
 use crate::target::{IoTarget, TargetState};
 
@@ -46,6 +47,16 @@ pub trait SendRequest {
     /// complete it, and [`Request::status`] says why.
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool;
 
+    /// `WdfRequestFormatRequestUsingCurrentType`: what came goes on as it is. Bug check 0x10D/6 for a request without
+    /// an IRP (2) or without a location to copy to (1).
+    fn format_using_current_type(self, m: &mut Machine);
+
+    /// `WdfRequestReuse`: makes a request that came back ready for its next use. The completion routine is cleared.
+    ///
+    /// # Errors
+    /// STATUS_WDF_REQUEST_INVALID_STATE for a new IRP for a dispatched request.
+    fn reuse(self, m: &mut Machine, params: ReuseParams) -> Result<(), NtStatus>;
+
     /// `WdfRequestCancelSentRequest`. Returns whether a lower driver had a cancel routine for it.
     fn cancel_sent(self, m: &mut Machine) -> bool;
 }
@@ -70,6 +81,14 @@ impl SendRequest for Request {
             m[irp].io_status.status = status;
         }
         false
+    }
+
+    fn format_using_current_type(self, m: &mut Machine) {
+        reuse::format_using_current_type(m, self);
+    }
+
+    fn reuse(self, m: &mut Machine, params: ReuseParams) -> Result<(), NtStatus> {
+        reuse::reuse(m, self, params)
     }
 
     fn cancel_sent(self, m: &mut Machine) -> bool {

@@ -1,7 +1,7 @@
 //! The target object.
 
-use vbus_wdf::layer::{Class, Fx, adopt_irp, body_of, create_general, sites, trace};
-use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Request};
+use vbus_wdf::layer::{Class, Fx, body_of, create_general, replace_irp, sites, trace};
+use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
 
@@ -127,7 +127,7 @@ impl IoTarget {
         }
         let irp = m.allocate_irp(stack_size)?;
         let request = Request::create(m, driver, attributes);
-        adopt_irp(m, request, irp);
+        replace_irp(m, request, irp, Ownership::Internal);
         Ok(request)
     }
 

@@ -1,6 +1,6 @@
 //! ValidateTarget: may this request go to this target?
 
-use vbus_wdf::layer::{Parts, adopt_irp, sites, take_fx, trace};
+use vbus_wdf::layer::{Parts, replace_irp, sites, take_fx, trace};
 use vbus_wdf::{Handle, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Irp, Machine, NtStatus};
@@ -45,7 +45,7 @@ pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> R
     let new = m.allocate_irp(stack_size).inspect_err(|status| {
         trace(m, driver, &sites::IRP_NOT_ALLOCATED, [request_handle, target_handle, status.0.into()]);
     })?;
-    if let Some(old) = adopt_irp(m, request, new) {
+    if let Some(old) = replace_irp(m, request, new, Ownership::Internal) {
         trace(m, driver, &sites::FREEING_IRP, [old.address(), request_handle]);
         old.free(m);
     }

@@ -44,6 +44,8 @@ pub(crate) struct DriverBody {
     pub(crate) verifier: bool,
     device_add: Option<DeviceAdd>,
     driver_object: Option<DriverObject>,
+    /// Where the verifier broke into the debugger, by the log's sequence number at that moment.
+    pub(crate) breaks: Vec<u32>,
     /// The device that EvtDriverDeviceAdd just created.
     pub(crate) added: Option<DeviceObject>,
 }
@@ -116,6 +118,12 @@ impl Driver {
     /// The records after `sequence` that the ring still holds.
     pub fn log_after(self, m: &Machine, sequence: u32) -> Vec<LogLine> {
         fx(m).drivers.get(self.id()).map(|body| body.log.lines_after(sequence)).unwrap_or_default()
+    }
+
+    /// Where the framework verifier would have broken into the debugger: the log's sequence number at each break. The
+    /// run goes on after it, as it does on a machine without a debugger.
+    pub fn debugger_breaks(self, m: &Machine) -> &[u32] {
+        fx(m).drivers.get(self.id()).map_or(&[], |body| &body.breaks)
     }
 
     /// The address of the driver's framework globals, the last parameter of every WDF_VIOLATION.

@@ -3,7 +3,7 @@
 use vbus_wdm::{BugCheck, Exit, Machine, Pool, Stop};
 
 use crate::driver::Driver;
-use crate::framework::fx;
+use crate::framework::{fx, fx_mut};
 use crate::object::Object;
 
 /// KeBugCheckEx(0x10D, …) with the driver's globals as the last parameter, and its log in the dump.
@@ -47,4 +47,17 @@ pub(crate) fn object_error(m: &Machine, object: Object) -> ! {
 #[cold]
 pub fn request_fatal_error(m: &Machine, driver: Driver, sub_code: u64, detail: u64, ddi: &'static str) -> ! {
     wdf_violation(m, Some(driver), 6, [sub_code, detail], ddi)
+}
+
+/// FxVerifierDbgBreakPoint, called only where the verifier's checks run.
+///
+/// Source: S/inc/private/common/fxglobals.h:289-317 (break on error).
+#[cold]
+pub fn debug_break(m: &mut Machine, driver: Driver) {
+    if let Some(body) = fx_mut(m).drivers.get_mut(driver.id())
+        && body.verifier
+    {
+        let now = body.log.sequence();
+        body.breaks.push(now);
+    }
 }

@@ -11,6 +11,7 @@ use crate::file::FileObject;
 use crate::ioctl::IoctlCode;
 use crate::machine::Machine;
 use crate::memory::Span;
+use crate::observe::Step;
 use crate::pnp::PnpParameters;
 use crate::schedule::Context;
 use crate::slab::Id;
@@ -379,6 +380,9 @@ impl Machine {
 impl Irp {
     /// `IoFreeIrp`.
     pub fn free(self, m: &mut Machine) {
+        if m.observer.is_some() && self.exists(m) {
+            m.observe(self, Step::Free);
+        }
         if !m.irps.release(self.0) {
             m.undefined("IoFreeIrp", FREED);
         }

@@ -37,7 +37,7 @@ pub use irp::{CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Paramet
 pub use machine::{Exit, Machine};
 pub use memory::Span;
 pub use names::Guid;
-pub use observe::{Observation, Step};
+pub use observe::{Observation, Step, StepHook};
 pub use pnp::{DevNode, IdType, Installation, NodeState, PnpAnswer, PnpMinor, PnpParameters, RelationType};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};

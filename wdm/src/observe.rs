@@ -27,6 +27,8 @@ pub enum Step {
     },
     /// The walk passed the last location.
     Done,
+    /// The IRP is about to be freed.
+    Free,
 }
 
 /// One step of one IRP with its accounting at that moment.
@@ -42,18 +44,31 @@ pub struct Observation {
     pub current_location: i8,
     /// IoStatus.Status.
     pub status: NtStatus,
+    /// IoStatus.Information.
+    pub information: u64,
+    /// PendingReturned.
+    pub pending_returned: bool,
 }
+
+/// Called at every step of every IRP, at the moment it happens.
+pub type StepHook = fn(&mut Machine, Observation);
 
 /// The observations since watching began.
 #[derive(Default)]
 pub(crate) struct Observer {
     seen: Vec<Observation>,
+    hook: Option<StepHook>,
 }
 
 impl Machine {
     /// Begins to write down every step of every IRP. Costs nothing on the I/O path until it is called.
     pub fn watch_irps(&mut self) {
         self.observer = Some(Box::default());
+    }
+
+    /// Calls `hook` at every step of every IRP from now on, instead of writing the steps down.
+    pub fn on_irp_step(&mut self, hook: StepHook) {
+        self.observer = Some(Box::new(Observer { seen: Vec::new(), hook: Some(hook) }));
     }
 
     /// What was written down since [`Machine::watch_irps`] or the last call; watching goes on.
@@ -70,9 +85,15 @@ impl Machine {
             stack_count: data.stack_count(),
             current_location: data.current_location(),
             status: data.io_status.status,
+            information: data.io_status.information,
+            pending_returned: data.pending_returned,
         };
-        if let Some(observer) = &mut self.observer {
-            observer.seen.push(seen);
+        match &mut self.observer {
+            Some(observer) => match observer.hook {
+                Some(hook) => hook(self, seen),
+                None => observer.seen.push(seen),
+            },
+            None => {}
         }
     }
 }

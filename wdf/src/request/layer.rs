@@ -60,12 +60,12 @@ pub fn release_formatting(m: &mut Machine, request: Request) {
     }
 }
 
-/// Gives the request another IRP, which the framework owns from now on. Returns the one it had.
+/// Gives the request another IRP, whose is from now on as said. Returns the one it had.
 ///
-/// Source: S/core/fxrequestbase.cpp:299-379.
-pub fn adopt_irp(m: &mut Machine, request: Request, irp: Irp) -> Option<Irp> {
+/// Source: S/core/fxrequestbase.cpp:299-379, S/core/fxrequest.cpp:2220-2260.
+pub fn replace_irp(m: &mut Machine, request: Request, irp: Irp, ownership: Ownership) -> Option<Irp> {
     let body = request.body(m);
-    body.ownership = Ownership::Internal;
+    body.ownership = ownership;
     body.irp.replace(irp)
 }
 

@@ -18,10 +18,11 @@ use crate::framework::{Fx, fx, fx_mut, take_fx, trace};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
 use crate::queue::Queue;
 use crate::trace::sites;
+use crate::verifier;
 
 pub use buffers::{Memory, Transfer};
 pub use cancel::RequestCancel;
-pub use layer::{Parts, adopt_irp, peek_state, release_formatting};
+pub use layer::{Parts, peek_state, release_formatting, replace_irp};
 
 /// A WDFREQUEST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -187,7 +188,24 @@ impl Request {
         Some(Request(Object { kind: Kind::Request, id }))
     }
 
-    /// `WdfRequestWdmGetIrp`: the IRP, if the request has one at this moment.
+    /// `WdfRequestWdmGetIrp`: the IRP, if the request has one at this moment. Under the verifier asking a request that
+    /// has none is an error.
+    ///
+    /// Source: S/core/fxrequestapi.cpp:1170-1210.
+    pub fn irp(self, m: &mut Machine) -> Option<Irp> {
+        let irp = self.current_irp(m);
+        let driver = self.driver(m);
+        if irp.is_none() && driver.verifier_on(m) {
+            let handle = self.0.handle();
+            trace(m, driver, &sites::REQUEST_IS_COMPLETED, [handle, STATUS_INTERNAL_ERROR.0.into()]);
+            verifier::debug_break(m, driver);
+            trace(m, driver, &sites::GET_IRP_COMPLETED, [handle, STATUS_INVALID_DEVICE_REQUEST.0.into()]);
+            verifier::debug_break(m, driver);
+        }
+        irp
+    }
+
+    /// The request's IRP at this moment, without a DDI's checks.
     #[inline]
     pub fn current_irp(self, m: &mut Machine) -> Option<Irp> {
         self.body(m).irp

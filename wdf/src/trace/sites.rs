@@ -53,6 +53,9 @@ sites! {
     REQUEST_CONVERT = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Converting WDF NTSTATUS value 0x%x...";
     REQUEST_CONVERT_UNKNOWN = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Unknown WDF NTSTATUS 0x%x";
     REQUEST_CONVERTED = Error TRACINGREQUEST "FxRequest::CompleteInternal" "... to %!STATUS!";
+    REQUEST_IS_COMPLETED = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsNotCompleted" "WDFREQUEST 0x%p is already completed, %!STATUS!";
+    GET_IRP_COMPLETED = Error TRACINGREQUEST "imp_WdfRequestWdmGetIrp" "WDFREQUEST is already completed 0x%p, %!STATUS!";
+    REUSE_WHILE_SENT = Error TRACINGREQUEST "FxRequest::Reuse" "Driver is trying to reuse WDFREQUEST 0x%p while it is still active on WDFIOTARGET 0x%p. ";
     TARGET_CLOSED = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "WDFIOTARGET %p is closed, cannot validate, %!STATUS!";
     IRP_NOT_ALLOCATED = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "Could not allocate irp for WDFREQUEST %p for WDFIOTARGET %p, %!STATUS!";
     CANNOT_REALLOCATE = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "Cannot reallocate PIRP for WDFREQUEST %p using WDFIOTARGET %p, %!STATUS!";

@@ -1,0 +1,306 @@
+//! What the cases are played on: a framework device, plain targets, and a recorder of everything that happens.
+
+use std::collections::BTreeMap;
+
+use vbus::iotarget::{CompletionParams, IoTarget, SentKind};
+use vbus::wdf::*;
+use vbus::wdm::constants::*;
+use vbus::wdm::{
+    DeviceObject, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Observation, Parameters, Step, Stop,
+};
+
+use super::case::{Event, trace_text};
+
+/// The control code of every request of the cases.
+pub const CODE: IoctlCode = IoctlCode(0x0022_0003);
+
+/// Writes down events, with the trace messages that came before each.
+#[derive(Default)]
+pub struct Recorder {
+    events: Vec<Event>,
+    names: BTreeMap<u64, String>,
+    driver: Option<Driver>,
+    /// The last log record, and the last debugger break, that was written down.
+    seen: (u32, usize),
+    irps: usize,
+    requests: usize,
+}
+
+/// What a plain target does with what it is sent.
+#[derive(Clone, Copy)]
+pub struct Behaviour {
+    pub status: NtStatus,
+    pub information: u64,
+    pub pends: bool,
+}
+
+/// What the plain targets do, and the IRP that one of them holds.
+pub struct Targets {
+    pub behaviour: Behaviour,
+    pub held: Option<(DeviceObject, Irp)>,
+}
+
+/// Names a handle or an address for the rest of the case.
+pub fn name(m: &mut Machine, value: u64, name: &str) {
+    m.extension_mut::<Recorder>().names.insert(value, name.to_owned());
+}
+
+/// The name of an address: a name that was given, or one for an unnamed pointer.
+pub fn name_of(m: &mut Machine, value: u64) -> String {
+    let names = &m.extension::<Recorder>().names;
+    names.get(&value).cloned().unwrap_or_else(|| format!("<P{value}>"))
+}
+
+/// An IRP's name; new ones are numbered.
+pub fn irp_name(m: &mut Machine, irp: Irp) -> String {
+    let recorder = m.extension_mut::<Recorder>();
+    if !recorder.names.contains_key(&irp.address()) {
+        recorder.irps += 1;
+        let name = format!("<IRP{}>", recorder.irps);
+        recorder.names.insert(irp.address(), name);
+    }
+    name_of(m, irp.address())
+}
+
+/// A request's name; new ones are numbered. Its object has the name with `.obj`.
+pub fn request_name(m: &mut Machine, request: Request) -> String {
+    let object = request.object();
+    let recorder = m.extension_mut::<Recorder>();
+    if !recorder.names.contains_key(&object.handle()) {
+        recorder.requests += 1;
+        let number = recorder.requests;
+        recorder.names.insert(object.handle(), format!("<REQ{number}>"));
+        recorder.names.insert(object.address(), format!("<REQ{number}.obj>"));
+    }
+    name_of(m, object.handle())
+}
+
+/// Writes an event down.
+pub fn record(m: &mut Machine, event: String) {
+    drain(m);
+    m.extension_mut::<Recorder>().events.push(Event(format!("* {event}")));
+}
+
+/// Writes down the trace messages and debugger breaks since the last event.
+fn drain(m: &mut Machine) {
+    let Recorder { driver, seen: (sequence, breaks), .. } = *m.extension::<Recorder>();
+    let Some(driver) = driver else { return };
+    let lines = driver.log_after(m, sequence);
+    let new_breaks = driver.debugger_breaks(m)[breaks..].to_vec();
+    let mut pending = new_breaks.iter().peekable();
+    let mut events = Vec::new();
+    for line in &lines {
+        let text = trace_text(line.level as u8, line.function, &line.message);
+        events.push(Event(with_names(m, &text)));
+        while pending.next_if(|&&at| at == line.sequence).is_some() {
+            events.push(Event("* DbgBreakPoint".to_owned()));
+        }
+    }
+    events.extend(pending.map(|_| Event("* DbgBreakPoint".to_owned())));
+    let recorder = m.extension_mut::<Recorder>();
+    recorder.events.append(&mut events);
+    recorder.seen = (lines.last().map_or(sequence, |line| line.sequence), breaks + new_breaks.len());
+}
+
+/// Replaces every 16-digit address by its name.
+fn with_names(m: &mut Machine, text: &str) -> String {
+    let mut named = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        match (digits, u64::from_str_radix(&rest[..digits], 16)) {
+            (16, Ok(0)) => named += "<NULL>",
+            (16, Ok(value)) => named += &name_of(m, value),
+            (0, _) => {
+                let next = rest.chars().next().map_or(1, char::len_utf8);
+                named += &rest[..next];
+                rest = &rest[next..];
+                continue;
+            }
+            _ => named += &rest[..digits],
+        }
+        rest = &rest[digits..];
+    }
+    named
+}
+
+/// A machine with a recorder; everything from here on is written down once `start` is called.
+pub fn machine(behaviour: Behaviour) -> Machine {
+    let mut m = Machine::new();
+    m.add_extension(Recorder::default());
+    m.add_extension(Targets { behaviour, held: None });
+    m
+}
+
+/// Begins to write down what the driver logs and what becomes of IRPs.
+pub fn start(m: &mut Machine, driver: Driver) {
+    let seen = (driver.log_sequence(m), driver.debugger_breaks(m).len());
+    let recorder = m.extension_mut::<Recorder>();
+    recorder.driver = Some(driver);
+    recorder.seen = seen;
+    m.on_irp_step(step);
+}
+
+fn step(m: &mut Machine, seen: Observation) {
+    let event = match seen.step {
+        Step::Done => {
+            let (status, pending) = (hex(seen.status), u8::from(seen.pending_returned));
+            format!("done {} {status} {} {pending}", irp_name(m, seen.irp), seen.information)
+        }
+        Step::Free => {
+            let event = format!("freeIrp {}", irp_name(m, seen.irp));
+            record(m, event);
+            // The next IRP in this place is another one.
+            m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
+            return;
+        }
+        _ => return,
+    };
+    record(m, event);
+}
+
+/// The events of a case that ran to its end, or to what stopped it.
+pub fn finish(mut m: Machine, outcome: Result<(), Stop>) -> Vec<Event> {
+    drain(&mut m);
+    let last = match outcome {
+        Ok(()) => None,
+        Err(Stop::BugCheck(check)) => {
+            let [code, second, third, globals] = check.parameters;
+            name(&mut m, globals, "<FXGLOBALS>");
+            let words = [second, third, globals]
+                .map(|word| if word < 0x1_0000 { word.to_string() } else { name_of(&mut m, word) });
+            Some(format!("* BUGCHECK 0x{:x} 0x{code:x} {}", check.code, words.join(" ")))
+        }
+        Err(Stop::Hang { .. }) => Some("* HANG".to_owned()),
+        Err(Stop::Undefined { .. }) => Some("* FAULT".to_owned()),
+    };
+    let mut events = std::mem::take(&mut m.extension_mut::<Recorder>().events);
+    events.extend(last.map(Event));
+    events
+}
+
+/// A status as events print it.
+pub fn hex(status: NtStatus) -> String {
+    format!("0x{:08x}", status.0)
+}
+
+/// A plain WDM device of this stack size, whose driver writes down what arrives and does as told.
+pub fn target_device(m: &mut Machine, stack_size: i8, name_it: &str) -> DeviceObject {
+    let driver = m.create_driver("target");
+    driver.set_all_majors(m, arrive);
+    let device = m.create_device(driver);
+    m[device].stack_size = stack_size;
+    m[device].initializing = false;
+    name(m, device.address(), name_it);
+    device
+}
+
+fn arrive(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    let data = &m[irp];
+    let location = data.current();
+    let (count, current, control) = (data.stack_count(), data.current_location(), location.control.0);
+    let (major, word) = match (location.major, location.parameters) {
+        (Major::InternalDeviceControl, Parameters::DeviceIoControl { code, .. }) => ("INTIOCTL", code.0),
+        (Major::DeviceControl, Parameters::DeviceIoControl { code, .. }) => ("IOCTL", code.0),
+        (Major::InternalDeviceControl, _) => ("INTIOCTL", 0),
+        (Major::Read, Parameters::Transfer { length, .. }) => ("READ", length),
+        (Major::Write, Parameters::Transfer { length, .. }) => ("WRITE", length),
+        (major, _) => (major.name().trim_start_matches("IRP_MJ_"), 0),
+    };
+    let (device_name, irp_name) = (name_of(m, device.address()), irp_name(m, irp));
+    record(m, format!("arrive {device_name} {irp_name} {count} {current} {major} 0x{word:x} {control}"));
+    let Targets { behaviour, .. } = *m.extension::<Targets>();
+    if behaviour.pends {
+        irp.mark_pending(m);
+        m.extension_mut::<Targets>().held = Some((device, irp));
+        return STATUS_PENDING;
+    }
+    irp.complete_with(m, behaviour.status, behaviour.information)
+}
+
+/// The target that holds an IRP completes it.
+pub fn target_completes(m: &mut Machine) {
+    let Some((device, irp)) = m.extension_mut::<Targets>().held.take() else { return };
+    let Behaviour { status, information, .. } = m.extension::<Targets>().behaviour;
+    let (device, name) = (name_of(m, device.address()), irp_name(m, irp));
+    record(m, format!("targetCompletes {device} {name} {} {information}", hex(status)));
+    irp.complete_with(m, status, information);
+}
+
+/// A framework FDO with a parallel default queue that calls `on_request`.
+pub struct Fixture {
+    pub driver: Driver,
+    pub device: Device,
+}
+
+/// What the fixture's EvtDriverDeviceAdd needs, and what it made.
+struct Made {
+    on_request: Option<fn(&mut Machine, Queue, Request)>,
+    device: Option<Device>,
+}
+
+pub fn fixture(m: &mut Machine, verifier: bool, on_request: Option<fn(&mut Machine, Queue, Request)>) -> Fixture {
+    let config = DriverConfig { device_add: Some(device_add), verbose: true, verifier, log_pages: 16 };
+    let driver = Driver::create(m, "oracle", config, Attributes::none().context(Made { on_request, device: None }));
+    let function = Some(driver.driver_object(m));
+    m.install(Installation { hardware_id: "ROOT\\ORACLE".into(), function, ..Installation::default() });
+    m.add_root_device("ROOT\\ORACLE").unwrap();
+    let device = driver.context::<Made>(m).device.unwrap();
+    name(m, device.object().handle(), "<DEV>");
+    let device_object = device.device_object(m).address();
+    name(m, device_object, "<FDO>");
+    if let Some(queue) = device.default_queue(m) {
+        name(m, queue.object().handle(), "<QUEUE>");
+    }
+    Fixture { driver, device }
+}
+
+fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), NtStatus> {
+    let device = init.create(m, Attributes::none())?;
+    let made = driver.context::<Made>(m);
+    made.device = Some(device);
+    if let Some(on_request) = made.on_request {
+        Queue::config(Dispatch::Parallel).power_managed(false).on_default(on_request).create_default(m, device)?;
+    }
+    Ok(())
+}
+
+/// A remote target of the device, open on a plain device.
+pub fn open_target(m: &mut Machine, device: Device, on: DeviceObject, name_it: &str) -> IoTarget {
+    let target = IoTarget::create(m, device, Attributes::none());
+    target.open_existing_device(m, on).unwrap();
+    name(m, target.object().handle(), name_it);
+    target
+}
+
+/// Sends an internal control IRP of `stack` locations to the device, arriving at location `at`.
+pub fn dispatch(m: &mut Machine, device: Device, stack: i8, at: i8) {
+    let irp = m.allocate_irp(stack).unwrap();
+    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
+    while m[irp].current_location() > at + 1 {
+        m[irp].set_next_location();
+    }
+    let location = m[irp].next_mut();
+    location.major = Major::InternalDeviceControl;
+    location.parameters =
+        Parameters::DeviceIoControl { output_length: 0, input_length: 0, code: CODE, type3_input: None };
+    let device_object = device.device_object(m);
+    let returned = irp.call_driver(m, device_object);
+    record(m, format!("dispatchReturned {}", hex(returned)));
+}
+
+/// Writes down a completion routine's arguments.
+pub fn record_completion(m: &mut Machine, request: Request, target: IoTarget, params: &CompletionParams) {
+    let kind = match params.kind {
+        SentKind::NoFormat => 255,
+        SentKind::Read => 3,
+        SentKind::Write => 4,
+        SentKind::Ioctl(_) => 14,
+        SentKind::InternalIoctl(_) => 15,
+    };
+    let current = request.current_irp(m).map_or(0, |irp| m[irp].current_location());
+    let (request_name, target) = (request_name(m, request), name_of(m, target.object().handle()));
+    let (status, information) = (hex(params.io_status.status), params.io_status.information);
+    let now = hex(request.status(m));
+    record(m, format!("completionRoutine {request_name} {target} {status} {information} {kind} {now} {current}"));
+}
