@@ -34,14 +34,20 @@ pub enum Data {
     },
 }
 
-/// A resolved [`Data`]: the handle that the log prints, and the bytes that are meant, if the offsets are good.
-type Resolved = (Option<Memory>, Result<Option<Span>, NtStatus>);
+/// A resolved [`Data`]: the memory that the log prints, where in it the data begins, and the bytes that are meant if
+/// the offsets are good.
+struct Resolved {
+    memory: Option<Memory>,
+    offset: u32,
+    span: Result<Option<Span>, NtStatus>,
+}
 
 fn resolve(m: &mut Machine, request: Request, data: Data, way: Transfer) -> Resolved {
+    const NONE: Resolved = Resolved { memory: None, offset: 0, span: Ok(None) };
     let (memory, span, offset, length) = match data {
-        Data::None => return (None, Ok(None)),
+        Data::None => return NONE,
         Data::Request | Data::RequestFrom(_) => {
-            let Ok(span) = request.buffer(m, way) else { return (None, Ok(None)) };
+            let Ok(span) = request.buffer(m, way) else { return NONE };
             let offset = if let Data::RequestFrom(offset) = data { offset } else { 0 };
             (Memory::OfRequest(request, way), Ok(span), offset, 0)
         }
@@ -52,7 +58,7 @@ fn resolve(m: &mut Machine, request: Request, data: Data, way: Transfer) -> Reso
         let rest = span.len().checked_sub(offset).ok_or(STATUS_INTEGER_OVERFLOW)?;
         span.part(offset, if length == 0 { rest } else { length }).ok_or(STATUS_INTEGER_OVERFLOW)
     });
-    (Some(memory), part.map(Some))
+    Resolved { memory: Some(memory), offset, span: part.map(Some) }
 }
 
 impl IoTarget {
@@ -97,8 +103,10 @@ impl IoTarget {
         output: Data,
     ) -> Result<(), NtStatus> {
         let (target, handle) = (self.object().handle(), request.object().handle());
-        let (input_memory, input) = resolve(m, request, input, Transfer::Input);
-        let (output_memory, output) = resolve(m, request, output, Transfer::Output);
+        let Resolved { memory: input_memory, offset: input_offset, span: input } =
+            resolve(m, request, input, Transfer::Input);
+        let Resolved { memory: output_memory, offset: output_offset, span: output } =
+            resolve(m, request, output, Transfer::Output);
         let print = |memory: Option<Memory>| memory.map_or(0, Memory::handle);
         let arguments = [target, handle, code.0.into(), internal.into(), print(input_memory), print(output_memory)];
         let mut fx = take_fx(m);
@@ -108,7 +116,14 @@ impl IoTarget {
         let output = output.inspect_err(|status| trace(m, driver, &sites::FORMAT_IOCTL_OUTPUT, [status.0.into()]))?;
         let result = validate(m, request, self).map(|irp| {
             let kind = if internal { SentKind::InternalIoctl(code) } else { SentKind::Ioctl(code) };
-            let params = CompletionParams { kind, input: input_memory, output: output_memory, ..Default::default() };
+            let params = CompletionParams {
+                kind,
+                input: input_memory,
+                input_offset,
+                output: output_memory,
+                output_offset,
+                ..CompletionParams::default()
+            };
             self.fill_control(m, request, irp, (code, internal), (input, output), params);
         });
         trace(m, driver, &sites::FORMAT_IOCTL_EXIT, [target, handle, NtStatus::from(result).0.into()]);
@@ -182,12 +197,12 @@ impl IoTarget {
         let driver = self.body(m).driver;
         let (target, handle) = (self.object().handle(), request.object().handle());
         let way = if major == Major::Read { Transfer::Output } else { Transfer::Input };
-        let (memory, span) = resolve(m, request, data, way);
+        let Resolved { memory, offset: memory_offset, span } = resolve(m, request, data, way);
         let arguments = [target, handle, major as u64, memory.map_or(0, Memory::handle)];
         trace(m, driver, &sites::FORMAT_IO_ENTER, arguments);
         let span = span.inspect_err(|status| trace(m, driver, &sites::FORMAT_IO_OFFSETS, [status.0.into()]))?;
-        let result =
-            validate(m, request, self).map(|irp| self.fill_transfer(m, request, irp, (major, offset), memory, span));
+        let result = validate(m, request, self)
+            .map(|irp| self.fill_transfer(m, request, irp, (major, offset), (memory, memory_offset), span));
         trace(m, driver, &sites::FORMAT_IO_EXIT, [target, handle, NtStatus::from(result).0.into()]);
         result
     }
@@ -199,7 +214,7 @@ impl IoTarget {
         request: Request,
         irp: Irp,
         (major, offset): (Major, i64),
-        memory: Option<Memory>,
+        (memory, memory_offset): (Option<Memory>, u32),
         span: Option<Span>,
     ) {
         let mut formatting = remember(m, irp);
@@ -211,16 +226,24 @@ impl IoTarget {
                 formatting.buffered = buffer.map(|buffer| (buffer, output));
                 let data = &mut m[irp];
                 data.system_buffer = buffer;
-                data.user_buffer = span;
+                // A write has nothing to bring back, and leaves UserBuffer alone.
+                if read {
+                    data.user_buffer = span;
+                }
             }
             IoType::Direct => m[irp].mdl = span,
             IoType::Neither => m[irp].user_buffer = span,
         }
         let parameters = Parameters::Transfer { length: span.map_or(0, Span::len), offset };
         let params = if read {
-            CompletionParams { kind: SentKind::Read, output: memory, ..Default::default() }
+            CompletionParams {
+                kind: SentKind::Read,
+                output: memory,
+                output_offset: memory_offset,
+                ..Default::default()
+            }
         } else {
-            CompletionParams { kind: SentKind::Write, input: memory, ..Default::default() }
+            CompletionParams { kind: SentKind::Write, input: memory, input_offset: memory_offset, ..Default::default() }
         };
         self.formatted(m, request, irp, (major, parameters), formatting, params);
     }

@@ -34,8 +34,12 @@ pub struct CompletionParams {
     pub io_status: IoStatus,
     /// The input memory it was formatted with.
     pub input: Option<Memory>,
+    /// Where in it the input begins, in bytes.
+    pub input_offset: u32,
     /// The output memory it was formatted with.
     pub output: Option<Memory>,
+    /// Where in it the output begins, in bytes.
+    pub output_offset: u32,
     /// Information: bytes of output.
     pub output_length: u64,
 }

@@ -196,6 +196,18 @@ pub fn target_device(m: &mut Machine, stack_size: i8, name_it: &str) -> DeviceOb
 }
 
 fn arrive(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    record_arrival(m, device, irp);
+    let Targets { behaviour, .. } = *m.extension::<Targets>();
+    if behaviour.pends {
+        irp.mark_pending(m);
+        m.extension_mut::<Targets>().held = Some((device, irp));
+        return STATUS_PENDING;
+    }
+    irp.complete_with(m, behaviour.status, behaviour.information)
+}
+
+/// Writes down what a plain target was sent.
+pub fn record_arrival(m: &mut Machine, device: DeviceObject, irp: Irp) {
     let data = &m[irp];
     let location = data.current();
     let (count, current, control) = (data.stack_count(), data.current_location(), location.control.0);
@@ -209,13 +221,6 @@ fn arrive(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
     };
     let (device_name, irp_name) = (name_of(m, device.address()), irp_name(m, irp));
     record(m, format!("arrive {device_name} {irp_name} {count} {current} {major} 0x{word:x} {control}"));
-    let Targets { behaviour, .. } = *m.extension::<Targets>();
-    if behaviour.pends {
-        irp.mark_pending(m);
-        m.extension_mut::<Targets>().held = Some((device, irp));
-        return STATUS_PENDING;
-    }
-    irp.complete_with(m, behaviour.status, behaviour.information)
 }
 
 /// The target that holds an IRP completes it.
@@ -291,16 +296,21 @@ pub fn dispatch(m: &mut Machine, device: Device, stack: i8, at: i8) {
 
 /// Writes down a completion routine's arguments.
 pub fn record_completion(m: &mut Machine, request: Request, target: IoTarget, params: &CompletionParams) {
-    let kind = match params.kind {
-        SentKind::NoFormat => 255,
-        SentKind::Read => 3,
-        SentKind::Write => 4,
-        SentKind::Ioctl(_) => 14,
-        SentKind::InternalIoctl(_) => 15,
-    };
+    let kind = type_number(params.kind);
     let current = request.current_irp(m).map_or(0, |irp| m[irp].current_location());
     let (request_name, target) = (request_name(m, request), name_of(m, target.object().handle()));
     let (status, information) = (hex(params.io_status.status), params.io_status.information);
     let now = hex(request.status(m));
     record(m, format!("completionRoutine {request_name} {target} {status} {information} {kind} {now} {current}"));
+}
+
+/// WDF_REQUEST_TYPE, as completion parameters have it.
+pub fn type_number(kind: SentKind) -> u8 {
+    match kind {
+        SentKind::NoFormat => 255,
+        SentKind::Read => 3,
+        SentKind::Write => 4,
+        SentKind::Ioctl(_) => 14,
+        SentKind::InternalIoctl(_) => 15,
+    }
 }
