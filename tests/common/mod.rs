@@ -49,6 +49,7 @@ pub fn accounting(vbus: &VirtualBus, seen: &[Observation]) -> String {
                 format!("routine of {}", owner.map_or("the originator", |device| device.driver_name(m)))
             }
             Step::Done => "done".to_owned(),
+            Step::Free => "freed".to_owned(),
         };
         let status = seen.status.name().unwrap_or("?");
         table += &format!("{step:<48}  {:>2}  {:>2}  {status}\n", seen.stack_count, seen.current_location);

@@ -134,11 +134,16 @@ pub fn machine(behaviour: Behaviour) -> Machine {
 
 /// Begins to write down what the driver logs and what becomes of IRPs.
 pub fn start(m: &mut Machine, driver: Driver) {
+    start_log(m, driver);
+    m.on_irp_step(step);
+}
+
+/// Begins to write down what the driver logs.
+pub fn start_log(m: &mut Machine, driver: Driver) {
     let seen = (driver.log_sequence(m), driver.debugger_breaks(m).len());
     let recorder = m.extension_mut::<Recorder>();
     recorder.driver = Some(driver);
     recorder.seen = seen;
-    m.on_irp_step(step);
 }
 
 fn step(m: &mut Machine, seen: Observation) {

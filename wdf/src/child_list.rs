@@ -31,7 +31,8 @@ static CHILD_LIST: Class = Class { type_number: 0x1029, dispose: |_, _| {} };
 
 struct Body {
     device: Device,
-    create_child: CreateChild,
+    /// `None` for the list of static children: they are made before they are listed.
+    create_child: Option<CreateChild>,
     entries: Vec<Entry>,
 }
 
@@ -54,11 +55,22 @@ pub enum ChildState {
     Created(Device),
 }
 
-pub(crate) fn create(m: &mut Machine, device: Device, create_child: CreateChild) {
+/// Gives an FDO or a filter its list of static children and, if it is a bus, its default list.
+pub(crate) fn create(m: &mut Machine, device: Device, create_child: Option<CreateChild>) {
+    let static_list = create_list(m, device, None);
+    device.body(m).static_list = Some(static_list);
+    if create_child.is_some() {
+        let list = create_list(m, device, create_child);
+        device.body(m).child_list = Some(list);
+    }
+}
+
+fn create_list(m: &mut Machine, device: Device, create_child: Option<CreateChild>) -> ChildList {
     let driver = device.driver(m);
     let body = Body { device, create_child, entries: Vec::new() };
     let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none()));
-    device.body(m).child_list = Some(list);
+    trace(m, driver, &sites::PNP_ADD_CHILD_LIST, [list.0.address(), list.0.handle()]);
+    list
 }
 
 /// The PDO of a child was created inside EvtChildListCreateDevice.
@@ -175,7 +187,9 @@ impl ChildList {
                 (true, None) if !failed => {
                     let create_child = self.body(m).create_child;
                     let init = DeviceInit::for_child(driver, parent, self, id);
-                    let status = NtStatus::from(create_child(m, self, id, init));
+                    let created =
+                        create_child.map_or(Err(STATUS_INVALID_DEVICE_STATE), |create| create(m, self, id, init));
+                    let status = NtStatus::from(created);
                     let Some(entry) = self.body(m).entries.get_mut(at) else { break };
                     match entry.device.filter(|_| status.is_success()) {
                         Some(child) => {

@@ -9,9 +9,10 @@ use crate::dispatch;
 use crate::driver::Driver;
 use crate::framework::{fx_mut, take_fx, trace};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
-use crate::pnp::PnpData;
+use crate::pnp::{self, PnpData};
 use crate::queue::Queue;
 use crate::trace::sites;
+use crate::verifier;
 
 /// A WDFDEVICE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +64,8 @@ pub(crate) struct DeviceBody {
     pub(crate) callbacks: PnpCallbacks,
     pub(crate) pnp: PnpData,
     pub(crate) child_list: Option<ChildList>,
+    /// The list of children that the driver adds one by one; every FDO and filter has it.
+    pub(crate) static_list: Option<ChildList>,
     pub(crate) ids: PdoIds,
     /// Links of the device interfaces it registered.
     pub(crate) interfaces: Vec<String>,
@@ -81,79 +84,64 @@ impl DeviceInit {
     ///
     /// Source: S/core/fxdevice.cpp:366-566, S/core/km/fxdevicekm.cpp:33-301, S/core/fxdeviceapi.cpp:948.
     pub fn create(self, m: &mut Machine, attributes: Attributes) -> Result<Device, NtStatus> {
-        if self.self_target && !matches!(self.kind, InitKind::Stack { .. }) {
-            return Err(STATUS_INVALID_DEVICE_REQUEST);
-        }
         let driver = self.driver;
+        self.refuse_misuse(m)?;
         let driver_object = driver.driver_object(m);
         let device_object = m.create_device(driver_object);
-        let placed = self.place(m, device_object);
-        let (kind, lower, pdo, parent) = match placed {
-            Ok(placed) => placed,
-            Err(status) => {
-                device_object.delete(m);
-                return Err(status);
-            }
-        };
-        let lower_stack_size = lower.map_or(0, |lower| m[lower].stack_size);
+        let place = self.place(m, device_object).inspect_err(|_| device_object.delete(m))?;
+        let device = self.allocate(m, device_object, &place, attributes);
+        let address = device.0.address() + PACKAGE_OFFSET;
+        trace(m, driver, &sites::IO_CONSTRUCTED, [address]);
+        pnp::package_created(m, device);
         let has_preprocess = self.preprocess.iter().any(Option::is_some);
-        let data = &mut m[device_object];
-        if kind != DeviceKind::Filter {
-            data.io_type = self.io_type;
+        let remove_lock = self.takes_remove_lock();
+        m[device_object].stack_size += i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
+        match place.kind {
+            DeviceKind::Fdo | DeviceKind::Filter => {
+                if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
+                    body.added = Some(device_object);
+                }
+                child_list::create(m, device, self.create_child);
+            }
+            DeviceKind::Pdo => {
+                trace(m, driver, &sites::DEVICE_NOT_SECURE, [driver.0.handle()]);
+                m[device_object].initializing = false;
+            }
+            DeviceKind::Control => return Ok(device),
         }
-        data.exclusive = self.exclusive;
-        // A control device takes no remove lock; the init call is ignored for it.
-        let remove_lock_for_io = self.remove_lock_for_io && kind != DeviceKind::Control;
-        data.stack_size += i8::from(has_preprocess) + i8::from(remove_lock_for_io) + i8::from(self.self_target);
-
-        let (id, body) = fx_mut(m).devices.take();
-        let device = Device(Object { kind: Kind::Device, id });
-        let mut header = std::mem::take(&mut body.header);
-        header.initialize(driver, attributes);
-        *body = DeviceBody {
-            header,
-            kind,
-            device_object: Some(device_object),
-            lower,
-            pdo,
-            parent,
-            preprocess: self.preprocess,
-            remove_lock_for_io,
-            lower_stack_size,
-            callbacks: self.callbacks,
-            ids: self.ids,
-            ..DeviceBody::default()
-        };
-        m[device_object].context = Context(id.to_word());
-        device.0.set_parent(m, driver.0);
-        if kind == DeviceKind::Pdo || kind == DeviceKind::Control {
-            m[device_object].initializing = kind == DeviceKind::Control;
-        } else if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
-            body.added = Some(device_object);
-        }
-        if let Some(create_child) = self.create_child {
-            child_list::create(m, device, create_child);
-        }
-        if let InitKind::Child { list, id, .. } = self.kind {
+        if let InitKind::Child { described: Some((list, id)), .. } = self.kind {
             child_list::created(m, list, id, device);
         }
-        if kind != DeviceKind::Control {
-            crate::pnp::device_created(m, device);
-        }
+        pnp::device_created(m, device);
         Ok(device)
     }
 
+    /// What the init calls and WdfDeviceCreate complain of: options that this kind of device cannot have.
+    fn refuse_misuse(&self, m: &mut Machine) -> Result<(), NtStatus> {
+        if self.remove_lock_for_io && !self.takes_remove_lock() {
+            trace(m, self.driver, &sites::DEVICE_REMOVE_LOCK_CONTROL, []);
+            verifier::debug_break(m, self.driver);
+        }
+        if self.self_target && !matches!(self.kind, InitKind::Stack { .. }) {
+            let status = STATUS_INVALID_DEVICE_REQUEST;
+            trace(m, self.driver, &sites::DEVICE_SELF_TARGET, [status.0.into()]);
+            return Err(status);
+        }
+        Ok(())
+    }
+
+    /// A control device takes no remove lock; the init call is ignored for it.
+    fn takes_remove_lock(&self) -> bool {
+        self.remove_lock_for_io && !matches!(self.kind, InitKind::Control)
+    }
+
     /// Finds the device object its place: on a stack, below a bus, or beside the tree.
-    #[allow(clippy::type_complexity)] // Four facts that belong together for six lines.
-    fn place(
-        &self,
-        m: &mut Machine,
-        device_object: DeviceObject,
-    ) -> Result<(DeviceKind, Option<DeviceObject>, Option<DeviceObject>, Option<Device>), NtStatus> {
-        Ok(match self.kind {
+    fn place(&self, m: &mut Machine, device_object: DeviceObject) -> Result<Place, NtStatus> {
+        let place = match self.kind {
             InitKind::Stack { pdo } => {
                 let lower = device_object.attach_to_stack(m, pdo)?;
-                (if self.filter { DeviceKind::Filter } else { DeviceKind::Fdo }, Some(lower), Some(pdo), None)
+                let kind = if self.filter { DeviceKind::Filter } else { DeviceKind::Fdo };
+                Place { kind, lower: Some(lower), pdo: Some(pdo), parent: None }
             }
             InitKind::Child { parent, .. } => {
                 m.auto_name_device(device_object);
@@ -162,15 +150,59 @@ impl DeviceInit {
                     let parent_size = m[parent_object].stack_size;
                     m[device_object].stack_size += parent_size;
                 }
-                (DeviceKind::Pdo, None, Some(device_object), Some(parent))
+                Place { kind: DeviceKind::Pdo, lower: None, pdo: Some(device_object), parent: Some(parent) }
             }
             InitKind::Control => {
                 m.name_device(device_object, self.name.as_deref().unwrap_or_default())?;
-                (DeviceKind::Control, None, None, None)
+                Place { kind: DeviceKind::Control, lower: None, pdo: None, parent: None }
             }
-        })
+        };
+        let data = &mut m[device_object];
+        // A filter has the flags of the device below it.
+        if place.kind != DeviceKind::Filter {
+            data.io_type = self.io_type;
+        }
+        data.exclusive = self.exclusive;
+        Ok(place)
+    }
+
+    fn allocate(&self, m: &mut Machine, device_object: DeviceObject, place: &Place, attributes: Attributes) -> Device {
+        let driver = self.driver;
+        let lower_stack_size = place.lower.map_or(0, |lower| m[lower].stack_size);
+        let (id, body) = fx_mut(m).devices.take();
+        let device = Device(Object { kind: Kind::Device, id });
+        let mut header = std::mem::take(&mut body.header);
+        header.initialize(driver, attributes);
+        *body = DeviceBody {
+            header,
+            kind: place.kind,
+            device_object: Some(device_object),
+            lower: place.lower,
+            pdo: place.pdo,
+            parent: place.parent,
+            preprocess: self.preprocess,
+            remove_lock_for_io: self.takes_remove_lock(),
+            lower_stack_size,
+            callbacks: self.callbacks,
+            ids: self.ids.clone(),
+            ..DeviceBody::default()
+        };
+        m[device_object].context = Context(id.to_word());
+        device.0.set_parent(m, driver.0);
+        device
     }
 }
+
+/// Where a new device belongs.
+struct Place {
+    kind: DeviceKind,
+    lower: Option<DeviceObject>,
+    pdo: Option<DeviceObject>,
+    parent: Option<Device>,
+}
+
+/// The I/O package lies behind its device in the same allocation.
+const PACKAGE_OFFSET: u64 = 0x150;
 
 impl Device {
     #[inline]

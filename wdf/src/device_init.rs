@@ -5,6 +5,7 @@ use vbus_wdm::{DeviceObject, IoType, Irp, Machine, Major, NtStatus};
 use crate::child_list::{ChildList, CreateChild};
 use crate::device::Device;
 use crate::driver::Driver;
+use crate::object::Handle;
 
 /// An IRP preprocess callback. It passes the IRP on with [`Device::dispatch_preprocessed`], or completes it.
 pub type Preprocess = fn(&mut Machine, Device, Irp) -> NtStatus;
@@ -48,8 +49,8 @@ pub struct PdoIds {
 pub(crate) enum InitKind {
     /// A function or filter device on the stack of this PDO.
     Stack { pdo: DeviceObject },
-    /// A child of a bus.
-    Child { list: ChildList, parent: Device, id: u64 },
+    /// A child of a bus; `described` says which one, where a child list asked for it.
+    Child { parent: Device, described: Option<(ChildList, u64)> },
     /// Beside the PnP tree.
     Control,
 }
@@ -95,7 +96,12 @@ impl DeviceInit {
     }
 
     pub(crate) fn for_child(driver: Driver, parent: Device, list: ChildList, id: u64) -> DeviceInit {
-        DeviceInit::new(driver, InitKind::Child { list, parent, id })
+        DeviceInit::new(driver, InitKind::Child { parent, described: Some((list, id)) })
+    }
+
+    /// `WdfPdoInitAllocate`: a PDO that the bus makes by itself, without a child list that asks for it.
+    pub fn pdo_of(m: &mut Machine, parent: Device) -> DeviceInit {
+        DeviceInit::new(parent.driver(m), InitKind::Child { parent, described: None })
     }
 
     /// `WdfControlDeviceInitAllocate`: a device beside the PnP tree, with this name.

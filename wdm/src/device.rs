@@ -29,7 +29,8 @@ pub struct DriverData {
     /// The service name, as debuggers print it.
     pub name: String,
     pub(crate) major: [Dispatch; Major::COUNT],
-    pub(crate) add_device: Option<AddDevice>,
+    /// `DriverExtension->AddDevice`.
+    pub add_device: Option<AddDevice>,
     /// The driver's own word, as a framework keeps its globals.
     pub context: Context,
 }

@@ -7,8 +7,8 @@ mod travel;
 
 use vbus_wdm::constants::*;
 use vbus_wdm::{
-    Context, Control, DeviceObject, IdType, Irp, Machine, NtStatus, Parameters, PnpAnswer, PnpMinor, PnpParameters,
-    RelationType,
+    Context, Control, DeviceObject, IdType, Irp, Machine, Major, NtStatus, Parameters, PnpAnswer, PnpMinor,
+    PnpParameters, RelationType,
 };
 
 use crate::device::{self, Device, DeviceKind};
@@ -60,6 +60,45 @@ impl PnpData {
     pub(crate) fn release_remove_lock(&mut self) {
         self.remove_lock -= 1;
     }
+}
+
+/// The object type whose locks the verifier finds no order for: two of them with every PnP package.
+const LOCK_TYPE: u64 = 0x1036;
+
+/// A device's PnP package was made, before the device can be reached. An FDO asks below for the D3cold interface.
+///
+/// Source: S/irphandlers/pnp/fxpkgpnp.cpp:500-560, S/irphandlers/pnp/km/fxpkgpnpkm.cpp:566.
+pub(crate) fn package_created(m: &mut Machine, device: Device) {
+    let driver = device.driver(m);
+    let body = device.body(m);
+    if body.kind == DeviceKind::Control {
+        return;
+    }
+    if let (DeviceKind::Fdo, Some(lower), Some(pdo)) = (body.kind, body.lower, body.pdo)
+        && !query_interface(m, lower).is_success()
+    {
+        trace(m, driver, &sites::PNP_NO_D3COLD, [pdo.address()]);
+    }
+    if driver.verifier_on(m) {
+        for _ in 0..2 {
+            trace(m, driver, &sites::LOCK_WITHOUT_ORDER, [LOCK_TYPE]);
+        }
+    }
+}
+
+/// Sends QUERY_INTERFACE to a device, in an IRP of the framework's own.
+fn query_interface(m: &mut Machine, device: DeviceObject) -> NtStatus {
+    let irp = match m.allocate_irp(m[device].stack_size) {
+        Ok(irp) => irp,
+        Err(status) => return status,
+    };
+    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
+    let location = m[irp].next_mut();
+    location.major = Major::Pnp;
+    location.minor = PnpMinor::QueryInterface as u8;
+    let status = call_and_wait(m, irp, device);
+    irp.free(m);
+    status
 }
 
 /// A device of the PnP tree was created.
@@ -149,13 +188,18 @@ fn down_or_leave(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
 
 /// Sends the IRP down and waits until everything below is done with it.
 fn send_down_and_wait(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
+    m[irp].copy_current_to_next();
+    call_and_wait(m, irp, lower)
+}
+
+/// Calls a driver with what is in the next location, and waits until the IRP is back.
+fn call_and_wait(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
     fn stop_here(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {
         m[irp].driver_context[0] = 1;
         STATUS_MORE_PROCESSING_REQUIRED
     }
     let data = &mut m[irp];
     data.driver_context[0] = 0;
-    data.copy_current_to_next();
     data.set_completion_routine(stop_here, Context(0), Control::INVOKE_ALWAYS);
     irp.call_driver(m, lower);
     m.wait("the devices below to handle a PnP request", move |m| m[irp].driver_context[0] == 1);

@@ -253,7 +253,8 @@ impl Device {
     }
 
     fn remove_children(self, m: &mut Machine) {
-        if let Some(list) = self.default_child_list(m) {
+        let body = self.body(m);
+        for list in [body.static_list, body.child_list].into_iter().flatten() {
             let driver = self.driver(m);
             trace(m, driver, &sites::CHILDREN_REMOVED, [list.object().handle()]);
         }

@@ -20,7 +20,16 @@ sites! {
     // K/core/tracing.cpp
     IFR_START = Information TRACINGDRIVER "FxIFRStart" "FxIFR logging started";
 
+    // S/core/fxdevice*.cpp, S/inc/private/common/FxVerifierLock.hpp, S/irphandlers/pnp
+    DEVICE_REMOVE_LOCK_CONTROL = Error TRACINGAPIERROR "imp_WdfDeviceInitSetRemoveLockOptions" "WdfDeviceInitSetRemoveLockOptions is not supported on control devices";
+    DEVICE_SELF_TARGET = Error TRACINGDEVICE "imp_WdfDeviceCreate" "Client called WdfDeviceInitAllowSelfTarget. Self IO Targets are supported only for FDOs, %!STATUS!";
+    DEVICE_NOT_SECURE = Warning TRACINGDEVICE "WDFDEVICE_INIT::ShouldCreateSecure" "WDFDRIVER 0x%p asked for a named device object, but the PDO will be created without a name because an SDDL string has not been specified for the PDO.";
+    LOCK_WITHOUT_ORDER = Information TRACINGDEVICE "FxVerifierLock::InitializeLockOrder" "Object Type 0x%x does not have a lock order defined in fx\\inc\\FxVerifierLock.hpp";
+    PNP_NO_D3COLD = Verbose TRACINGPNP "FxPkgPnp::QueryForD3ColdInterface" "!devobj %p declined to supply D3COLD_SUPPORT_INTERFACE";
+    PNP_ADD_CHILD_LIST = Verbose TRACINGPNP "FxPkgPnp::AddChildList" "Adding FxChildList %p, WDFCHILDLIST %p";
+
     // S/irphandlers/io/fxpkgio.cpp
+    IO_CONSTRUCTED = Verbose TRACINGIO "FxPkgIo::FxPkgIo" "Constructed FxPkgIo 0x%p";
     IO_DISPATCH = Verbose TRACINGIO "FxPkgIo::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ!, IRP_MN %x, IRP 0x%p";
     IO_NO_QUEUE = Error TRACINGIO "FxPkgIo::DispatchStep1" "No queue configured for WDFDEVICE 0x%p, failing IRP 0x%p, %!STATUS!";
     IO_STOP_FOR_POWER = Information TRACINGIO "FxPkgIo::StopProcessingForPower" "Perform %!FxIoStopProcessingForPowerAction! for all queues of WDFDEVICE 0x%p";
