@@ -1,12 +1,15 @@
-//! A sent request comes back.
+//! A sent request comes back, from wherever it was.
 //!
-//! Source: S/targets/general/fxiotarget.cpp:1921-1960, 2306-2451; S/core/fxrequestbase.cpp:454;
+//! Up to three may want to complete it at once: its completion, somebody who cancels it, its timer. Each holds a
+//! completion reference, and whoever gives the last one back completes it.
+//!
+//! Source: S/targets/general/fxiotarget.cpp:1880-2451; S/core/fxrequestbase.cpp:420-470;
 //! S/inc/private/km/fxiotargetkm.hpp:150-195.
 
 use vbus_wdf::layer::{Parts, sites, take_fx, trace};
 use vbus_wdf::{Handle, Request};
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, DeviceObject, Irp, Machine, NtStatus, Span};
+use vbus_wdm::{Context, DeviceObject, IoStatus, Irp, Machine, NtStatus, Span};
 
 use crate::state::parts;
 use crate::target::{IoTarget, TargetState};
@@ -14,45 +17,91 @@ use crate::target::{IoTarget, TargetState};
 /// The WDM completion routine of every request that is sent to a target. It always keeps the IRP: the request goes on
 /// upwards only when its driver completes it.
 pub(crate) fn request_completed(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, context: Context) -> NtStatus {
-    let Some(request) = Request::from_context(context) else { return STATUS_MORE_PROCESSING_REQUIRED };
-    let handle = request.object().handle();
-    let mut fx = take_fx(m);
-    let Parts { state, .. } = parts(&mut fx, request);
-    let Some(target) = state.target else { return STATUS_MORE_PROCESSING_REQUIRED };
-    state.references -= 1;
-    let deferred = state.references > 0;
-    let driver = target.body_in(&mut fx).driver;
-    fx.trace(driver, &sites::COMPLETION, [handle]);
     let data = &m[irp];
     if data.pending_returned && data.current_location() <= data.stack_count() {
         irp.mark_pending(m);
     }
-    if deferred {
-        // Somebody cancels it at this moment, and completes it when that call returns.
-        trace(m, driver, &sites::COMPLETION_DEFERRED, [handle]);
-        return STATUS_MORE_PROCESSING_REQUIRED;
+    if let Some(request) = Request::from_context(context) {
+        came_back(m, request);
     }
-    remove_from_sent(m, target, request);
-    trace(m, driver, &sites::COMPLETION_DONE, [handle]);
-    complete_submitted(m, request, target);
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-/// The request is out no more. A target that is being closed lets go of its device with the last one, before that
-/// one's completion routine runs.
-pub(crate) fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) {
+/// RequestCompletionRoutine: the lower driver is done with the request, or it never got it.
+pub(crate) fn came_back(m: &mut Machine, request: Request) {
+    let handle = request.object().handle();
     let mut fx = take_fx(m);
+    let Parts { driver, state, .. } = parts(&mut fx, request);
+    let Some(target) = state.target else { return };
+    state.completed = true;
+    let timer = state.timer.take();
+    state.references -= 1;
+    let deferred = state.references > 0;
+    fx.trace(driver, &sites::COMPLETION, [handle]);
+    if timer.is_some_and(|timer| m.cancel_timer(timer)) {
+        trace(m, driver, &sites::CANCEL_TIMER, [request.object().address()]);
+    }
+    if deferred {
+        // Somebody cancels it at this moment, and completes it when that call returns.
+        return trace(m, driver, &sites::COMPLETION_DEFERRED, [handle]);
+    }
+    let set_event = settle(m, target, request);
+    trace(m, driver, &sites::COMPLETION_DONE, [handle]);
+    complete_submitted(m, request, target);
+    if set_event {
+        trace(m, driver, &sites::COMPLETION_STOP_EVENT, [target.object().handle(), target.stop_event()]);
+    }
+}
+
+/// Fails a request that waited at its target: with this status, as if a lower driver had said so.
+pub(crate) fn fail_pended(m: &mut Machine, request: Request, status: NtStatus) {
+    if let Some(irp) = request.current_irp(m) {
+        m[irp].io_status = IoStatus { status, information: 0 };
+    }
+    came_back(m, request);
+}
+
+/// The last completion reference is gone: a cancelled request whose timer did it timed out, and it is out no more.
+/// Returns whether somebody waits for that.
+pub(crate) fn settle(m: &mut Machine, target: IoTarget, request: Request) -> bool {
+    let mut fx = take_fx(m);
+    let Parts { irp, state, .. } = parts(&mut fx, request);
+    if let Some(irp) = irp.filter(|_| state.timed_out)
+        && m[irp].io_status.status == STATUS_CANCELLED
+    {
+        m[irp].io_status.status = STATUS_IO_TIMEOUT;
+    }
+    remove_from_sent(m, target, request)
+}
+
+/// RemoveCompletedRequestLocked. A target that is being closed lets go of its device with the last request, before that
+/// one's completion routine runs. Returns whether the stop event is to be set.
+fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) -> bool {
+    let mut fx = take_fx(m);
+    let Parts { state, .. } = parts(&mut fx, request);
+    let ignored = std::mem::take(&mut state.ignores_state);
+    (state.completed, state.timed_out) = (false, false);
     let body = target.body_in(&mut fx);
     let driver = body.driver;
+    let list = if ignored { &mut body.ignored } else { &mut body.sent };
     // The youngest is the likeliest: look from the end.
-    if let Some(at) = body.sent.iter().rposition(|&sent| sent == request) {
-        body.sent.remove(at);
+    if let Some(at) = list.iter().rposition(|&sent| sent == request) {
+        list.remove(at);
     }
-    let last_of_closed = body.remote && body.sent.is_empty() && body.state != TargetState::Started;
+    let set_event = if body.removing {
+        body.sent.is_empty() && body.ignored.is_empty()
+    } else {
+        body.waiting && !ignored && body.sent.is_empty()
+    };
+    let clear = set_event && body.removing;
+    if set_event {
+        (body.removing, body.waiting) = (false, false);
+    }
     fx.trace(driver, &sites::REMOVE_COMPLETED, [target.object().handle(), request.object().handle()]);
-    if last_of_closed {
+    if clear {
         target.clear_pointers(m);
     }
+    set_event
 }
 
 /// Hands the result to the driver's completion routine.
@@ -85,4 +134,53 @@ fn copy_back(m: &mut Machine, buffer: Span, output: Span, information: u64) {
              bytes without another look",
         ),
     }
+}
+
+/// HandleFailedResubmit: a request that waited could not be sent when the target was started.
+pub(crate) fn resubmit_failed(m: &mut Machine, request: Request, target: IoTarget) {
+    let handle = request.object().handle();
+    let mut fx = take_fx(m);
+    let Parts { driver, state, .. } = parts(&mut fx, request);
+    state.completed = true;
+    fx.trace(driver, &sites::RESUBMIT_FAILED, [handle]);
+    let set_event = settle(m, target, request);
+    trace(m, driver, &sites::RESUBMIT_COMPLETED, [handle]);
+    complete_submitted(m, request, target);
+    if set_event {
+        trace(m, driver, &sites::RESUBMIT_STOP_EVENT, [target.object().handle(), target.stop_event()]);
+    }
+}
+
+/// The timer of a request fires: it is cancelled, or completed if it came back just now.
+pub(crate) fn timed_out(m: &mut Machine, context: Context) {
+    // A request that is gone took its timer with it; this is for one whose timer was on its way.
+    let Some(request) = Request::from_context(context).filter(|request| request.object().exists(m)) else { return };
+    let mut fx = take_fx(m);
+    let Parts { driver, state, .. } = parts(&mut fx, request);
+    let (Some(target), Some(_)) = (state.target, state.timer.take()) else { return };
+    let handle = request.object().handle();
+    fx.trace(driver, &sites::TIMER_FIRED, [target.object().handle(), handle]);
+    let Parts { state, .. } = parts(&mut fx, request);
+    if !state.completed {
+        state.timed_out = true;
+        state.references += 1;
+        crate::cancel::cancel(m, request);
+    }
+    let mut fx = take_fx(m);
+    let Parts { state, .. } = parts(&mut fx, request);
+    state.references -= 1;
+    if state.references > 0 {
+        return;
+    }
+    let set_event = settle(m, target, request);
+    trace(m, driver, &sites::TIMER_COMPLETED, [handle]);
+    complete_submitted(m, request, target);
+    if set_event {
+        trace(m, driver, &sites::TIMER_STOP_EVENT, [target.object().handle(), target.stop_event()]);
+    }
+}
+
+/// Whether nothing that a stop or purge waits for is out.
+pub(crate) fn nothing_out(body: &crate::target::TargetBody) -> bool {
+    body.sent.is_empty() && (body.state != TargetState::Deleted || body.ignored.is_empty())
 }

@@ -9,9 +9,11 @@ mod cancel;
 mod complete;
 mod format;
 mod open;
+mod pend;
 mod reuse;
 mod send;
 mod state;
+mod stop;
 mod target;
 mod validate;
 
@@ -19,4 +21,5 @@ pub use format::Data;
 pub use reuse::ReuseParams;
 pub use send::{SendOptions, SendRequest};
 pub use state::{CompletionParams, CompletionRoutine, SentKind};
+pub use stop::SentIo;
 pub use target::{IoTarget, TargetState};

@@ -3,17 +3,20 @@
 //! Source: S/targets/general/fxiotargetremote.cpp:201-480 (open), 519-735 (close);
 //! S/targets/general/km/fxiotargetremotekm.cpp:174-249 (by name).
 
-use vbus_wdf::Handle;
-use vbus_wdf::layer::{sites, trace};
+use vbus_wdf::layer::{peek_body, sites, trace};
+use vbus_wdf::{Handle, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, Machine, NtStatus, OpenOptions, RequestorMode};
 
-use crate::cancel;
-use crate::target::{IoTarget, TargetState};
+use crate::cancel::cancel_all;
+use crate::complete::fail_pended;
+use crate::pend::drain;
+use crate::target::{IoTarget, TargetBody, TargetState};
 
 /// Why a target is closed, by the numbers that its lines print.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloseReason {
+    QueryRemove = 1,
     Close = 2,
     Delete = 3,
 }
@@ -88,48 +91,81 @@ impl IoTarget {
         body.state = TargetState::Started;
     }
 
-    /// `WdfIoTargetClose`: cancels what is out, oldest first, waits for it, and lets go of the device.
+    /// `WdfIoTargetClose`: completes what waits, cancels what is out, waits for it, and lets go of the device.
     pub fn close(self, m: &mut Machine) {
         let driver = self.driver(m);
         trace(m, driver, &sites::TARGET_CLOSE_ENTER, [self.0.handle()]);
         self.close_for(m, CloseReason::Close);
     }
 
+    /// `WdfIoTargetCloseForQueryRemove`: as [`IoTarget::close`], with the intention to open it again should the
+    /// removal of its device be cancelled.
+    pub fn close_for_query_remove(self, m: &mut Machine) {
+        let driver = self.driver(m);
+        trace(m, driver, &sites::TARGET_CLOSE_QUERY_REMOVE, [self.0.handle()]);
+        self.close_for(m, CloseReason::QueryRemove);
+    }
+
     pub(crate) fn close_for(self, m: &mut Machine, reason: CloseReason) {
         let driver = self.driver(m);
         let handle = self.0.handle();
-        let body = self.body(m);
-        if !body.remote {
-            body.state = TargetState::Deleted;
-            return cancel::cancel_all_and_wait(m, self);
-        }
-        let (device, pdo, file) = (body.device, body.pdo, body.file);
-        body.state = match reason {
-            CloseReason::Close => TargetState::Closed,
+        let &mut TargetBody { device, pdo, file, remote, .. } = self.body(m);
+        let new_state = match reason {
             CloseReason::Delete => TargetState::Deleted,
+            CloseReason::QueryRemove if device.is_some() => TargetState::ClosedForQueryRemove,
+            CloseReason::QueryRemove | CloseReason::Close => TargetState::Closed,
         };
-        trace(m, driver, &sites::REMOTE_CLOSE, [handle, reason as u64]);
-        match reason {
-            CloseReason::Delete => trace(m, driver, &sites::REMOTE_CLOSE_DELETE, [handle]),
-            CloseReason::Close if device.is_none() => return trace(m, driver, &sites::REMOTE_CLOSE_NOT_OPEN, [handle]),
-            CloseReason::Close => trace(m, driver, &sites::REMOTE_CLOSE_CLOSE, [handle]),
+        if remote {
+            trace(m, driver, &sites::REMOTE_CLOSE, [handle, reason as u64]);
+            let site = match reason {
+                CloseReason::Delete => &sites::REMOTE_CLOSE_DELETE,
+                _ if device.is_none() => &sites::REMOTE_CLOSE_NOT_OPEN,
+                CloseReason::QueryRemove => &sites::REMOTE_CLOSE_QUERY_REMOVE,
+                CloseReason::Close => &sites::REMOTE_CLOSE_CLOSE,
+            };
+            trace(m, driver, site, [handle]);
+            let file_address = file.map_or(0, FileObject::address);
+            let device_address = device.map_or(0, DeviceObject::address);
+            trace(m, driver, &sites::REMOTE_CLOSE_OBJECTS, [handle, file_address, device_address, file_address, 0]);
         }
-        let file_address = file.map_or(0, FileObject::address);
-        let device_address = device.map_or(0, DeviceObject::address);
-        trace(m, driver, &sites::REMOTE_CLOSE_OBJECTS, [handle, file_address, device_address, file_address, 0]);
-        if self.body(m).sent.is_empty() {
-            self.clear_pointers(m);
-        } else {
-            cancel::cancel_all_and_wait(m, self);
-            trace(m, driver, &sites::REMOTE_CLOSE_WAIT, [handle]);
+        self.let_go(m, new_state, remote);
+        if new_state == TargetState::Deleted {
+            trace(m, driver, &sites::TARGET_WAIT_DISPOSE, [handle, self.0.address() + 0xB0]);
         }
-        if let Some(pdo) = pdo {
+        if let Some(pdo) = pdo.filter(|_| remote) {
             trace(m, driver, &sites::REMOTE_DEREF_PDO, [handle, pdo.address()]);
         }
         if let Some(file) = file {
             trace(m, driver, &sites::REMOTE_DEREF_FILE, [handle, file.address()]);
             trace(m, driver, &sites::REMOTE_CLOSE_HANDLE, [handle, file.address()]);
             file.close(m);
+        }
+    }
+
+    /// GotoRemoveState and what follows it: nothing waits and nothing is out afterwards.
+    fn let_go(self, m: &mut Machine, new_state: TargetState, remote: bool) {
+        let driver = self.driver(m);
+        self.body(m).state = new_state;
+        let waiting = drain(m, self, false);
+        let body = self.body(m);
+        // Those that ignored the target's state come first, each kind from its oldest on.
+        let out: Vec<Request> = body.ignored.iter().chain(&body.sent).copied().collect();
+        body.removing = !out.is_empty();
+        if out.is_empty() {
+            self.clear_pointers(m);
+        }
+        for request in waiting {
+            fail_pended(m, request, STATUS_WDF_DEVICE_REMOVED_NOT_SENT);
+        }
+        let wait = !out.is_empty();
+        cancel_all(m, self, out);
+        if wait {
+            if remote {
+                trace(m, driver, &sites::REMOTE_CLOSE_WAIT, [self.0.handle()]);
+            }
+            m.wait("the requests that are out at a target that is closed", move |m| {
+                peek_body::<TargetBody>(m, self.0).is_none_or(|body| body.sent.is_empty() && body.ignored.is_empty())
+            });
         }
     }
 
@@ -140,11 +176,13 @@ impl IoTarget {
         let address = self.0.address();
         let handle = self.0.handle();
         let body = self.body(m);
-        let (driver, state) = (body.driver, body.state as u64);
+        let (driver, state, remote) = (body.driver, body.state as u64, body.remote);
         let pdo = body.pdo.take().map_or(0, DeviceObject::address);
         let file = body.file.take().map_or(0, FileObject::address);
         body.device = None;
         body.stack_size = 0;
-        trace(m, driver, &sites::REMOTE_CLEARED, [handle, address, state, 1, pdo, file, file]);
+        if remote {
+            trace(m, driver, &sites::REMOTE_CLEARED, [handle, address, state, 1, pdo, file, file]);
+        }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Source: S/core/fxrequestapi.cpp:1853-2102; S/targets/general/fxiotarget.cpp:1187-1635, 1656-1876.
 
-use vbus_wdf::layer::{Parts, request_fatal_error, sites, take_fx, trace};
+use vbus_wdf::layer::{Parts, debug_break, request_fatal_error, sites, take_fx, trace};
 use vbus_wdf::{Handle, Ownership, Request};
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, NtStatus};
+use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, NtStatus, Ticks};
 
 use crate::cancel;
-use crate::complete::request_completed;
+use crate::complete::{request_completed, timed_out};
+use crate::pend::pend;
 use crate::reuse::{self, ReuseParams};
 use crate::state::{CompletionRoutine, parts};
 use crate::target::{IoTarget, TargetState};
@@ -18,25 +19,55 @@ use crate::target::{IoTarget, TargetState};
 pub struct SendOptions {
     synchronous: bool,
     send_and_forget: bool,
+    ignore_target_state: bool,
+    timeout: Option<Ticks>,
 }
 
 impl SendOptions {
     /// Asynchronous.
     pub const fn none() -> SendOptions {
-        SendOptions { synchronous: false, send_and_forget: false }
+        SendOptions { synchronous: false, send_and_forget: false, ignore_target_state: false, timeout: None }
     }
 
     /// SYNCHRONOUS: the call returns when the request is complete. Its completion routine is called all the same.
     pub const fn synchronous() -> SendOptions {
-        SendOptions { synchronous: true, send_and_forget: false }
+        SendOptions { synchronous: true, ..SendOptions::none() }
     }
 
     /// SEND_AND_FORGET: the IRP goes on its way and the framework forgets it. The target's state and stack size are
-    /// not looked at.
+    /// not looked at. Goes with no other option.
     pub const fn send_and_forget() -> SendOptions {
-        SendOptions { synchronous: false, send_and_forget: true }
+        SendOptions { send_and_forget: true, ..SendOptions::none() }
+    }
+
+    /// Adds SYNCHRONOUS.
+    pub const fn and_synchronous(mut self) -> SendOptions {
+        self.synchronous = true;
+        self
+    }
+
+    /// Adds IGNORE_TARGET_STATE: sent even if the target is stopped or purged.
+    pub const fn ignoring_target_state(mut self) -> SendOptions {
+        self.ignore_target_state = true;
+        self
+    }
+
+    /// Adds TIMEOUT: cancelled when it is not back after this span. Zero is no time-out.
+    pub const fn with_timeout(mut self, after: Ticks) -> SendOptions {
+        self.timeout = Some(after);
+        self
+    }
+
+    /// The flags as the DDI's structure has them.
+    fn flags(self) -> u64 {
+        u64::from(self.timeout.is_some())
+            | u64::from(self.synchronous) << 1
+            | u64::from(self.ignore_target_state) << 2
+            | u64::from(self.send_and_forget) << 3
     }
 }
+
+const SEND_AND_FORGET_FLAG: u64 = 8;
 
 /// What a request can do besides being completed: be sent on.
 pub trait SendRequest {
@@ -68,12 +99,15 @@ impl SendRequest for Request {
     }
 
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool {
-        let sent = if options.send_and_forget {
-            send_and_forget(m, self, target)
-        } else if options.synchronous {
-            submit_synchronously(m, self, target)
-        } else {
-            send_asynchronously(m, self, target)
+        let sent = match validate_options(m, self, options) {
+            Err(status) => Err(status),
+            Ok(()) if options.synchronous => submit_synchronously(m, self, target, options),
+            Ok(()) if options.send_and_forget => send_and_forget(m, self, target),
+            Ok(()) => submit(m, self, target, options, true).map(|submitted| {
+                if let Submitted::Send(irp, device) = submitted {
+                    irp.call_driver(m, device);
+                }
+            }),
         };
         // Sent, the request may be gone by now; refused, it says why.
         let Err(status) = sent else { return true };
@@ -96,56 +130,83 @@ impl SendRequest for Request {
     }
 }
 
-fn send_asynchronously(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
-    let (irp, device) = submit(m, request, target, true)?;
-    irp.call_driver(m, device);
+/// FxValidateRequestOptions: SEND_AND_FORGET stands alone.
+fn validate_options(m: &mut Machine, request: Request, options: SendOptions) -> Result<(), NtStatus> {
+    let flags = options.flags();
+    if options.send_and_forget && flags != SEND_AND_FORGET_FLAG {
+        let mut fx = take_fx(m);
+        let driver = parts(&mut fx, request).driver;
+        // The structure lies on the caller's stack.
+        let options_address = request.object().address() ^ 0xFFFF;
+        fx.trace(driver, &sites::SEND_OPTIONS, [options_address, SEND_AND_FORGET_FLAG, flags]);
+        debug_break(m, driver);
+        return Err(STATUS_INVALID_PARAMETER);
+    }
     Ok(())
 }
 
 fn send_and_forget(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
-    let driver = target.body(m).driver;
     let handle = request.object().handle();
-    if request.ownership(m) != Ownership::FromIo {
-        trace(m, driver, &sites::SEND_FORGET_NOT_QUEUED, [handle]);
+    let mut fx = take_fx(m);
+    let Parts { irp, ownership, driver, state, .. } = parts(&mut fx, request);
+    let (formatted_for_target, formatted) = (state.formatting.is_some(), state.formatted);
+    if ownership != Ownership::FromIo {
+        fx.trace(driver, &sites::SEND_FORGET_NOT_QUEUED, [handle]);
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
-    if parts(&mut take_fx(m), request).state.formatting.is_some() {
+    if formatted_for_target {
         let status = STATUS_INVALID_DEVICE_REQUEST;
-        trace(m, driver, &sites::SEND_FORGET_FORMATTED, [handle, status.0.into()]);
+        fx.trace(driver, &sites::SEND_FORGET_FORMATTED, [handle, status.0.into()]);
+        debug_break(m, driver);
         return Err(status);
     }
-    let device = target.body(m).device;
-    let (Some(device), Some(irp)) = (device, request.current_irp(m)) else {
+    let device = target.body_in(&mut fx).device;
+    let (Some(device), Some(irp)) = (device, irp) else {
         m.undefined(
             "WdfRequestSend",
             "a request is sent and forgotten only to a target that is open: nothing checks it",
         );
     };
-    request.forget(m);
-    m[irp].skip_current_location();
+    let queue = request.begin_to_forget(m);
+    // What was copied to the next location goes on in it; else the lower driver gets this one.
+    if !formatted {
+        m[irp].skip_current_location();
+    }
     irp.call_driver(m, device);
+    request.forgotten(m, queue);
     Ok(())
 }
 
-/// SubmitLocked, after what is checked before it: everything that can refuse the request, then its entry among the
-/// sent ones. Returns what to call.
-fn submit(
+/// What became of a request that was submitted.
+pub(crate) enum Submitted {
+    /// It is to be sent now: this IRP to this device.
+    Send(Irp, DeviceObject),
+    /// It waits for the target to be started.
+    Queued,
+}
+
+/// SubmitLocked, after what is checked before it: everything that can refuse the request, then its place among the
+/// sent or the waiting ones. A request that needs a routine is one that nobody waits for.
+pub(crate) fn submit(
     m: &mut Machine,
     request: Request,
     target: IoTarget,
+    options: SendOptions,
     needs_routine: bool,
-) -> Result<(Irp, DeviceObject), NtStatus> {
+) -> Result<Submitted, NtStatus> {
     let exit = m.exit();
     let handle = request.object().handle();
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);
     let (driver, target_state, stack_size, device) = (body.driver, body.state, body.stack_size, body.device);
+    let removing = body.removing;
     let Parts { irp, ownership, state, .. } = parts(&mut fx, request);
-    let (out, cancelled) = (state.references != 0, state.cancelled);
+    let out = state.references != 0;
     if needs_routine && ownership == Ownership::FromIo && state.routine.is_none() {
         // Nobody would take the IRP back: it would be completed past its request.
         let status = STATUS_INVALID_DEVICE_REQUEST;
         fx.trace(driver, &sites::SEND_NO_ROUTINE, [handle, status.0.into()]);
+        debug_break(m, driver);
         return Err(status);
     }
     if out {
@@ -155,25 +216,72 @@ fn submit(
     if fx.verifier_on(driver) {
         verify(m, request, target, stack_size)?;
     }
-    if target_state != TargetState::Started {
-        let arguments = [handle, target.object().handle(), target_state as u64];
-        trace(m, driver, &sites::NOT_ACCEPTING, arguments);
-        return Err(STATUS_INVALID_DEVICE_STATE);
-    }
-    if cancelled {
+    let queue = decide(m, request, target, options, target_state, removing)?;
+    let mut fx = take_fx(m);
+    let Parts { references, state, .. } = parts(&mut fx, request);
+    if state.cancelled {
         return Err(STATUS_CANCELLED);
     }
     let (Some(irp), Some(device)) = (irp, device) else {
         exit.undefined("WdfRequestSend", "a request that is sent has an IRP, from its format call, and an open target");
     };
-    let mut fx = take_fx(m);
-    target.body_in(&mut fx).sent.push(request);
-    let Parts { references, state, .. } = parts(&mut fx, request);
     state.target = Some(target);
     state.references = 1;
+    state.ignores_state = options.ignore_target_state;
     *references += 1;
-    m[irp].set_completion_routine(request_completed, request.to_context(), Control::INVOKE_ALWAYS);
-    Ok((irp, device))
+    if queue {
+        let pended = pend(m, target, request, irp);
+        let status = NtStatus::from(pended);
+        trace(m, driver, &sites::PENDING, [handle, target.object().handle(), status.0.into()]);
+        if let Err(status) = pended {
+            parts(&mut take_fx(m), request).state.references = 0;
+            request.release(m);
+            return Err(status);
+        }
+    } else {
+        let body = target.body_in(&mut fx);
+        let list = if options.ignore_target_state { &mut body.ignored } else { &mut body.sent };
+        list.push(request);
+        m[irp].set_completion_routine(request_completed, request.to_context(), Control::INVOKE_ALWAYS);
+    }
+    if let Some(after) = options.timeout.filter(|&after| after > Ticks(0) && !options.synchronous) {
+        trace(m, driver, &sites::STARTING_TIMER, [handle]);
+        let timer = m.set_timer(after, timed_out, request.to_context());
+        parts(&mut take_fx(m), request).state.timer = Some(timer);
+    }
+    Ok(if queue { Submitted::Queued } else { Submitted::Send(irp, device) })
+}
+
+/// What the target's state says: send now, or wait (true).
+fn decide(
+    m: &mut Machine,
+    request: Request,
+    target: IoTarget,
+    options: SendOptions,
+    state: TargetState,
+    removing: bool,
+) -> Result<bool, NtStatus> {
+    let (handle, target_handle) = (request.object().handle(), target.object().handle());
+    let status = STATUS_INVALID_DEVICE_STATE;
+    let mut fx = take_fx(m);
+    let driver = target.body_in(&mut fx).driver;
+    match state {
+        _ if options.ignore_target_state && state.is_closed() && !removing => {
+            let arguments = [target_handle, state as u64, handle, status.0.into()];
+            fx.trace(driver, &sites::CANNOT_IGNORE_STATE, arguments);
+            Err(status)
+        }
+        _ if options.ignore_target_state => {
+            fx.trace(driver, &sites::IGNORING_STATE, [target_handle, handle, state as u64]);
+            Ok(false)
+        }
+        TargetState::Started => Ok(false),
+        TargetState::Stopped => Ok(true),
+        _ => {
+            fx.trace(driver, &sites::NOT_ACCEPTING, [handle, target_handle, state as u64]);
+            Err(status)
+        }
+    }
 }
 
 /// What only the framework verifier looks at before a send.
@@ -198,20 +306,38 @@ fn verify(m: &mut Machine, request: Request, target: IoTarget, stack_size: i8) -
     Ok(())
 }
 
-fn submit_synchronously(m: &mut Machine, request: Request, target: IoTarget) -> Result<(), NtStatus> {
+fn submit_synchronously(
+    m: &mut Machine,
+    request: Request,
+    target: IoTarget,
+    options: SendOptions,
+) -> Result<(), NtStatus> {
     let driver = target.body(m).driver;
     let (handle, target_handle) = (request.object().handle(), target.object().handle());
+    let timeout = options.timeout.filter(|&after| after > Ticks(0));
     trace(m, driver, &sites::SUBMIT_SYNC, [target_handle, handle]);
-    let submitted = submit(m, request, target, false);
-    // 0x20 asked for a wait, 1 the request goes out.
-    trace(m, driver, &sites::SUBMIT_SYNC_ACTION, [handle, 0x20 + u64::from(submitted.is_ok())]);
-    let (irp, device) = submitted?;
+    let submitted = submit(m, request, target, options, false);
+    // 0x20: the driver's routine is called; 0x10: there is a time-out; 1: it goes out; 2: it waits.
+    let outcome = match submitted {
+        Ok(Submitted::Send(..)) => 1,
+        Ok(Submitted::Queued) => 2,
+        Err(_) => 0,
+    };
+    let action = 0x20 | u64::from(timeout.is_some()) << 4 | outcome;
+    trace(m, driver, &sites::SUBMIT_SYNC_ACTION, [handle, action]);
+    let submitted = submitted?;
     // Its own reference, so that its completion routine may delete it.
     request.object().add_reference(m);
-    trace(m, driver, &sites::SUBMIT_SYNC_SENDING, [handle, irp.address()]);
-    irp.call_driver(m, device);
+    if let Submitted::Send(irp, device) = submitted {
+        trace(m, driver, &sites::SUBMIT_SYNC_SENDING, [handle, irp.address()]);
+        irp.call_driver(m, device);
+    }
+    if timeout.is_some_and(|after| !m.wait_at_most(after, |m| !is_out(m, request))) {
+        parts(&mut take_fx(m), request).state.timed_out = true;
+        cancel::cancel(m, request);
+    }
     m.wait("a request that was sent synchronously", move |m| !is_out(m, request));
-    request.object().release(m);
+    request.release(m);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use vbus_wdf::layer::{Fx, Parts};
 use vbus_wdf::{Memory, Request};
-use vbus_wdm::{Context, IoStatus, IoctlCode, Machine, Span};
+use vbus_wdm::{Context, IoStatus, IoctlCode, Machine, Span, Timer};
 
 use crate::target::IoTarget;
 
@@ -67,7 +67,17 @@ pub(crate) struct SendState {
     pub(crate) params: CompletionParams,
     /// Who still has to come back before the request is complete: its completion, a cancel in progress.
     pub(crate) references: u32,
+    /// WdfRequestCancelSentRequest was called for it; only reuse clears this.
     pub(crate) cancelled: bool,
+    /// It waits for its target to be started.
+    pub(crate) pended: bool,
+    /// The lower driver is done with it, or it was taken off the pended ones for good.
+    pub(crate) completed: bool,
+    /// It was sent whatever the target's state was.
+    pub(crate) ignores_state: bool,
+    pub(crate) timer: Option<Timer>,
+    /// Its timer cancelled it: a cancelled status is a time-out.
+    pub(crate) timed_out: bool,
 }
 
 /// The request with its send state; a new request's is empty.

@@ -1,5 +1,7 @@
 //! The target object.
 
+use std::collections::VecDeque;
+
 use vbus_wdf::layer::{Class, Fx, body_of, create_general, replace_irp, sites, trace};
 use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Ownership, Request};
 use vbus_wdm::constants::*;
@@ -15,7 +17,7 @@ impl Handle for IoTarget {
     }
 }
 
-/// WDF_IO_TARGET_STATE, as far as opening and closing lead.
+/// WDF_IO_TARGET_STATE.
 ///
 /// A target that was created and never opened is Started already; only its stack size tells.
 ///
@@ -25,10 +27,23 @@ impl Handle for IoTarget {
 pub enum TargetState {
     /// Requests are sent on.
     Started = 1,
+    /// Requests wait until it is started.
+    Stopped = 2,
+    /// Closed, to be opened again if the removal of its device is cancelled.
+    ClosedForQueryRemove = 3,
     /// Closed by the driver.
     Closed = 4,
     /// Being deleted.
     Deleted = 5,
+    /// Requests are refused until it is started.
+    Purged = 6,
+}
+
+impl TargetState {
+    /// Whether the target has let go of its device, for good or until it is opened again.
+    pub(crate) fn is_closed(self) -> bool {
+        matches!(self, TargetState::ClosedForQueryRemove | TargetState::Closed | TargetState::Deleted)
+    }
 }
 
 /// FX_TYPE_IO_TARGET.
@@ -50,6 +65,35 @@ pub(crate) struct TargetBody {
     pub(crate) remote: bool,
     /// Requests that are out, oldest first.
     pub(crate) sent: Vec<Request>,
+    /// Requests that were sent whatever the target's state was: stop and purge leave them alone.
+    pub(crate) ignored: Vec<Request>,
+    /// Requests that wait for the target to be started, oldest first.
+    pub(crate) pended: VecDeque<Request>,
+    /// A stop or purge waits until nothing is out.
+    pub(crate) waiting: bool,
+    /// A close waits until nothing is out; the pointers are cleared then.
+    pub(crate) removing: bool,
+}
+
+impl TargetBody {
+    /// A target that is open on nothing.
+    fn new(driver: Driver, remote: bool) -> TargetBody {
+        TargetBody {
+            driver,
+            state: TargetState::Started,
+            stack_size: 0,
+            device: None,
+            pdo: None,
+            file: None,
+            io_type: IoType::Neither,
+            remote,
+            sent: Vec::new(),
+            ignored: Vec::new(),
+            pended: VecDeque::new(),
+            waiting: false,
+            removing: false,
+        }
+    }
 }
 
 /// Remembers a device's default target on the device itself.
@@ -63,17 +107,7 @@ impl IoTarget {
     pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> IoTarget {
         let driver = device.driver(m);
         trace(m, driver, &sites::TARGET_CREATE, [device.object().handle()]);
-        let body = TargetBody {
-            driver,
-            state: TargetState::Started,
-            stack_size: 0,
-            device: None,
-            pdo: None,
-            file: None,
-            io_type: IoType::Neither,
-            remote: true,
-            sent: Vec::new(),
-        };
+        let body = TargetBody::new(driver, true);
         IoTarget(create_general(m, driver, &CLASS, body, device, attributes))
     }
 
@@ -87,15 +121,11 @@ impl IoTarget {
         let lower = device.lower_device(m)?;
         let driver = device.driver(m);
         let body = TargetBody {
-            driver,
-            state: TargetState::Started,
             stack_size: device.lower_stack_size(m),
             device: Some(lower),
             pdo: device.pdo(m),
-            file: None,
             io_type: m[lower].io_type,
-            remote: false,
-            sent: Vec::new(),
+            ..TargetBody::new(driver, false)
         };
         let target = IoTarget(create_general(m, driver, &CLASS, body, device, Attributes::none()));
         // A device that is being deleted takes no context; the target is then found by nobody else, and goes with it.
@@ -153,7 +183,13 @@ impl IoTarget {
 
     /// How many requests are out.
     pub fn sent_count(self, m: &mut Machine) -> usize {
-        self.body(m).sent.len()
+        let body = self.body(m);
+        body.sent.len() + body.ignored.len()
+    }
+
+    /// The address of the event that a waiting stop, purge or close waits for; it lies inside the object.
+    pub(crate) fn stop_event(self) -> u64 {
+        self.0.address() + 0x98
     }
 }
 

@@ -7,6 +7,7 @@ use vbus_wdm::{Irp, Machine};
 use super::{Ownership, Release, Request, RequestBody};
 use crate::driver::Driver;
 use crate::framework::fx;
+use crate::queue::Queue;
 
 /// A request as the layer above works with it, found with one look.
 pub struct Parts<'m, T> {
@@ -70,16 +71,22 @@ pub fn replace_irp(m: &mut Machine, request: Request, irp: Irp, ownership: Owner
 }
 
 impl Request {
-    /// The framework forgets the request: its IRP goes on without it.
+    /// The framework begins to forget the request: its IRP goes on without it. Returns the queue that gave it to its
+    /// driver, for [`Request::forgotten`].
     ///
     /// Source: S/core/fxrequestapi.cpp:1930-1990 (send and forget).
-    pub fn forget(self, m: &mut Machine) {
+    pub fn begin_to_forget(self, m: &mut Machine) -> Option<Queue> {
         let body = self.body(m);
         body.irp = None;
         let queue = body.queue.take();
         if self.0.dispose(m) {
             self.0.destroy_children(m);
         }
+        queue
+    }
+
+    /// The IRP is on its way: the queue may give the next request, and this one goes.
+    pub fn forgotten(self, m: &mut Machine, queue: Option<Queue>) {
         self.leave_queue(m, queue);
     }
 }
