@@ -21,6 +21,9 @@ pub(crate) enum CloseReason {
     Delete = 3,
 }
 
+/// Where an object of the model has what a closing call keeps on its stack in Windows.
+const CLEARED_POINTERS: u64 = 0xA0;
+
 impl IoTarget {
     /// `WdfIoTargetOpen` with WdfIoTargetOpenUseExistingDevice: exactly this device object, with its StackSize of now.
     ///
@@ -173,7 +176,7 @@ impl IoTarget {
     ///
     /// Source: S/targets/general/fxiotargetremote.cpp:725.
     pub(crate) fn clear_pointers(self, m: &mut Machine) {
-        let address = self.0.address();
+        let address = self.0.address() + CLEARED_POINTERS;
         let handle = self.0.handle();
         let body = self.body(m);
         let (driver, state, remote) = (body.driver, body.state as u64, body.remote);

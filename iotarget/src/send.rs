@@ -46,6 +46,12 @@ impl SendOptions {
         self
     }
 
+    /// Adds SEND_AND_FORGET, which no other option goes with: such a send is refused.
+    pub const fn and_send_and_forget(mut self) -> SendOptions {
+        self.send_and_forget = true;
+        self
+    }
+
     /// Adds IGNORE_TARGET_STATE: sent even if the target is stopped or purged.
     pub const fn ignoring_target_state(mut self) -> SendOptions {
         self.ignore_target_state = true;

@@ -16,10 +16,10 @@ struct Plan {
 
 pub fn run(case: &Case) -> Vec<Event> {
     let (status, information, pends) = match case.text_of("target") {
-        "error" => (STATUS_DEVICE_DATA_ERROR, 0, false),
-        "pend_success" => (STATUS_SUCCESS, 7, true),
-        "pend_error" => (STATUS_DEVICE_DATA_ERROR, 0, true),
-        _ => (STATUS_SUCCESS, 4, false),
+        "error" => (STATUS_DEVICE_DATA_ERROR, 0, Pends::Never),
+        "pend_success" => (STATUS_SUCCESS, 7, Pends::Deaf),
+        "pend_error" => (STATUS_DEVICE_DATA_ERROR, 0, Pends::Deaf),
+        _ => (STATUS_SUCCESS, 4, Pends::Never),
     };
     let mut m = machine(Behaviour { status, information, pends });
     let Fixture { driver, device } = fixture(&mut m, case.is_set("ver"), Some(on_request));
@@ -29,7 +29,7 @@ pub fn run(case: &Case) -> Vec<Event> {
     start(&mut m, driver);
     let outcome = m.run(|m| {
         dispatch(m, device, case.number_of("S"), case.number_of("c"));
-        target_completes(m);
+        targets_complete(m, status, information);
     });
     finish(m, outcome)
 }

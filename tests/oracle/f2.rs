@@ -9,7 +9,7 @@ use super::case::{Case, Event};
 use super::world::*;
 
 pub fn run(case: &Case) -> Vec<Event> {
-    let mut m = machine(Behaviour { status: STATUS_SUCCESS, information: 4, pends: false });
+    let mut m = machine(Behaviour::succeed(4));
     let Fixture { driver, device } = fixture(&mut m, case.is_set("ver"), None);
     let devices =
         [("T1", "<TDEV1>"), ("T2", "<TDEV2>")].map(|(key, name)| target_device(&mut m, case.number_of(key), name));

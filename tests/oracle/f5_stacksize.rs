@@ -19,7 +19,7 @@ struct Wanted {
 }
 
 pub fn run(case: &Case) -> Vec<Event> {
-    let mut m = machine(Behaviour { status: STATUS_SUCCESS, information: 0, pends: false });
+    let mut m = machine(Behaviour::succeed(0));
     let preprocess = match case.number_of("preprocess") {
         0 => vec![],
         1 => vec![("INTIOCTL", Major::InternalDeviceControl)],

@@ -18,7 +18,7 @@ struct Memories {
 }
 
 pub fn run(case: &Case) -> Vec<Event> {
-    let mut m = machine(Behaviour { status: STATUS_SUCCESS, information: 0, pends: false });
+    let mut m = machine(Behaviour::succeed(0));
     let Fixture { driver, device } = fixture(&mut m, false, None);
     let on = target_device(&mut m, 2, "<TDEV>");
     let plain = on.driver(&mut m);

@@ -31,13 +31,34 @@ pub struct Recorder {
 pub struct Behaviour {
     pub status: NtStatus,
     pub information: u64,
-    pub pends: bool,
+    pub pends: Pends,
 }
 
-/// What the plain targets do, and the IRP that one of them holds.
+/// Whether a plain target keeps what it is sent, and lets go of it when that is cancelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pends {
+    Never,
+    Deaf,
+    Cancelable,
+}
+
+impl Behaviour {
+    /// Completes at once with success and some Information.
+    pub fn succeed(information: u64) -> Behaviour {
+        Behaviour { status: STATUS_SUCCESS, information, pends: Pends::Never }
+    }
+}
+
+/// What the plain targets do, and the IRPs that they hold, oldest first.
 pub struct Targets {
     pub behaviour: Behaviour,
-    pub held: Option<(DeviceObject, Irp)>,
+    held: Vec<(DeviceObject, Irp)>,
+}
+
+impl Targets {
+    pub fn hold_some(&self) -> bool {
+        !self.held.is_empty()
+    }
 }
 
 /// Names a handle or an address for the rest of the case.
@@ -128,7 +149,7 @@ fn with_names(m: &mut Machine, text: &str) -> String {
 pub fn machine(behaviour: Behaviour) -> Machine {
     let mut m = Machine::new();
     m.add_extension(Recorder::default());
-    m.add_extension(Targets { behaviour, held: None });
+    m.add_extension(Targets { behaviour, held: Vec::new() });
     m
 }
 
@@ -203,12 +224,32 @@ pub fn target_device(m: &mut Machine, stack_size: i8, name_it: &str) -> DeviceOb
 fn arrive(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
     record_arrival(m, device, irp);
     let Targets { behaviour, .. } = *m.extension::<Targets>();
-    if behaviour.pends {
-        irp.mark_pending(m);
-        m.extension_mut::<Targets>().held = Some((device, irp));
-        return STATUS_PENDING;
+    if behaviour.pends == Pends::Never {
+        return irp.complete_with(m, behaviour.status, behaviour.information);
     }
-    irp.complete_with(m, behaviour.status, behaviour.information)
+    irp.mark_pending(m);
+    m.extension_mut::<Targets>().held.push((device, irp));
+    if behaviour.pends == Pends::Cancelable {
+        irp.set_cancel_routine(m, Some(cancel_routine));
+        if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
+            let (device, name) = (name_of(m, device.address()), irp_name(m, irp));
+            record(m, format!("cancelledOnArrival {device} {name}"));
+            let_go(m, irp);
+        }
+    }
+    STATUS_PENDING
+}
+
+fn cancel_routine(m: &mut Machine, device: Option<DeviceObject>, irp: Irp) {
+    let device = device.map_or(0, DeviceObject::address);
+    let (device, name) = (name_of(m, device), irp_name(m, irp));
+    record(m, format!("cancelRoutine {device} {name}"));
+    let_go(m, irp);
+}
+
+fn let_go(m: &mut Machine, irp: Irp) {
+    m.extension_mut::<Targets>().held.retain(|&(_, held)| held != irp);
+    irp.complete_with(m, STATUS_CANCELLED, 0);
 }
 
 /// Writes down what a plain target was sent.
@@ -228,11 +269,18 @@ pub fn record_arrival(m: &mut Machine, device: DeviceObject, irp: Irp) {
     record(m, format!("arrive {device_name} {irp_name} {count} {current} {major} 0x{word:x} {control}"));
 }
 
-/// The target that holds an IRP completes it.
-pub fn target_completes(m: &mut Machine) {
-    let Some((device, irp)) = m.extension_mut::<Targets>().held.take() else { return };
-    let Behaviour { status, information, .. } = m.extension::<Targets>().behaviour;
+/// The targets complete what they hold, oldest first.
+pub fn targets_complete(m: &mut Machine, status: NtStatus, information: u64) {
+    while m.extension::<Targets>().hold_some() {
+        target_completes(m, status, information);
+    }
+}
+
+/// A target completes the oldest IRP that one holds.
+pub fn target_completes(m: &mut Machine, status: NtStatus, information: u64) {
+    let (device, irp) = m.extension_mut::<Targets>().held.remove(0);
     let (device, name) = (name_of(m, device.address()), irp_name(m, irp));
+    irp.set_cancel_routine(m, None);
     record(m, format!("targetCompletes {device} {name} {} {information}", hex(status)));
     irp.complete_with(m, status, information);
 }
@@ -285,6 +333,12 @@ pub fn open_target(m: &mut Machine, device: Device, on: DeviceObject, name_it: &
 
 /// Sends an internal control IRP of `stack` locations to the device, arriving at location `at`.
 pub fn dispatch(m: &mut Machine, device: Device, stack: i8, at: i8) {
+    let returned = send_down(m, device, stack, at);
+    record(m, format!("dispatchReturned {}", hex(returned)));
+}
+
+/// As [`dispatch`], without an event.
+pub fn send_down(m: &mut Machine, device: Device, stack: i8, at: i8) -> NtStatus {
     let irp = m.allocate_irp(stack).unwrap();
     m[irp].io_status.status = STATUS_NOT_SUPPORTED;
     while m[irp].current_location() > at + 1 {
@@ -295,8 +349,7 @@ pub fn dispatch(m: &mut Machine, device: Device, stack: i8, at: i8) {
     location.parameters =
         Parameters::DeviceIoControl { output_length: 0, input_length: 0, code: CODE, type3_input: None };
     let device_object = device.device_object(m);
-    let returned = irp.call_driver(m, device_object);
-    record(m, format!("dispatchReturned {}", hex(returned)));
+    irp.call_driver(m, device_object)
 }
 
 /// Writes down a completion routine's arguments.

@@ -62,6 +62,7 @@ pub(crate) struct Schedule {
     apcs: VecDeque<(Routine, Context)>,
     work_items: VecDeque<(Routine, Context)>,
     timers: BTreeMap<Timer, (Routine, Context)>,
+    on_idle: Option<fn(&mut Machine) -> bool>,
 }
 
 impl Machine {
@@ -139,7 +140,7 @@ impl Machine {
     /// A wait that nothing can end stops the machine with [`Stop::Hang`].
     pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool) {
         while !done(self) {
-            if !self.run_one_ready() && !self.fire_next_timer() {
+            if !self.run_one_ready() && !self.run_idle() && !self.fire_next_timer() {
                 self.stop(Stop::Hang { waiting_for });
             }
         }
@@ -149,7 +150,7 @@ impl Machine {
     pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool) -> bool {
         let end = Ticks(self.schedule.now.0.saturating_add(limit.0));
         while !done(self) {
-            if self.run_one_ready() {
+            if self.run_one_ready() || self.run_idle() {
                 continue;
             }
             match self.schedule.timers.first_key_value() {
@@ -161,6 +162,16 @@ impl Machine {
             };
         }
         true
+    }
+
+    /// Asks `act` whenever somebody waits and nothing can run, before time passes: the place for a thread of the world
+    /// outside the model that would act now. It returns whether it did anything.
+    pub fn on_idle(&mut self, act: fn(&mut Machine) -> bool) {
+        self.schedule.on_idle = Some(act);
+    }
+
+    fn run_idle(&mut self) -> bool {
+        self.schedule.on_idle.is_some_and(|act| act(self))
     }
 
     /// Moves the clock to the next timer and fires it. Returns false where none is set.
