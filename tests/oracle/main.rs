@@ -8,6 +8,7 @@ mod case;
 mod f1;
 mod f2;
 mod f3;
+mod f4;
 mod f5_stacksize;
 mod f7;
 mod world;
@@ -28,6 +29,7 @@ fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
         "F1" => Some(f1::run),
         "F2" => Some(f2::run),
         "F3" => Some(f3::run),
+        "F4" => Some(f4::run),
         "F5_stacksize" => Some(f5_stacksize::run),
         "F7" => Some(f7::run),
         _ => None,
