@@ -12,7 +12,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, IoStatus, Irp, Machine, NtStatus, Span};
 
 use crate::state::parts;
-use crate::target::{IoTarget, TargetState};
+use crate::target::IoTarget;
 
 /// The WDM completion routine of every request that is sent to a target. It always keeps the IRP: the request goes on
 /// upwards only when its driver completes it.
@@ -178,9 +178,4 @@ pub(crate) fn timed_out(m: &mut Machine, context: Context) {
     if set_event {
         trace(m, driver, &sites::TIMER_STOP_EVENT, [target.object().handle(), target.stop_event()]);
     }
-}
-
-/// Whether nothing that a stop or purge waits for is out.
-pub(crate) fn nothing_out(body: &crate::target::TargetBody) -> bool {
-    body.sent.is_empty() && (body.state != TargetState::Deleted || body.ignored.is_empty())
 }

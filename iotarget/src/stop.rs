@@ -8,7 +8,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{IoStatus, Machine, NtStatus};
 
 use crate::cancel::cancel_all;
-use crate::complete::{fail_pended, nothing_out, resubmit_failed};
+use crate::complete::{fail_pended, resubmit_failed};
 use crate::pend::drain;
 use crate::send::{SendOptions, Submitted, submit};
 use crate::target::{IoTarget, TargetBody, TargetState};
@@ -112,7 +112,7 @@ impl IoTarget {
     fn wait_for_sent(self, m: &mut Machine, wait: bool) {
         if wait {
             m.wait("the requests that are out at a target that is stopped or purged", move |m| {
-                peek_body::<TargetBody>(m, self.object()).is_none_or(nothing_out)
+                peek_body::<TargetBody>(m, self.object()).is_none_or(|body| body.sent.is_empty())
             });
             self.body(m).waiting = false;
         }
