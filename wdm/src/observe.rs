@@ -88,12 +88,10 @@ impl Machine {
             information: data.io_status.information,
             pending_returned: data.pending_returned,
         };
-        match &mut self.observer {
-            Some(observer) => match observer.hook {
-                Some(hook) => hook(self, seen),
-                None => observer.seen.push(seen),
-            },
-            None => {}
+        let Some(observer) = &mut self.observer else { return };
+        match observer.hook {
+            Some(hook) => hook(self, seen),
+            None => observer.seen.push(seen),
         }
     }
 }
