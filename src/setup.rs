@@ -24,6 +24,17 @@ pub struct Setup {
 /// Why a setup could not be built.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum SetupError {
+    /// No IRP has that many locations, or that few.
+    #[error(
+        "the {stack}'s stack would have StackSize {size}, and an IRP has 1 to 125 locations: \
+         take fewer filters or another StackSize"
+    )]
+    StackSize {
+        /// Whose stack.
+        stack: &'static str,
+        /// Its StackSize at the top.
+        size: i32,
+    },
     /// A device's stack did not start.
     #[error("{device} did not start: {state:?}")]
     NotStarted {
@@ -140,6 +151,7 @@ impl Setup {
     /// # Errors
     /// [`SetupError`].
     pub fn build(&self) -> Result<VirtualBus, SetupError> {
+        self.check_stack_sizes()?;
         let mut machine = Machine::new();
         let m = &mut machine;
         let bus_driver = vbus_bus::create_driver(m, self.bus, self.driver);
@@ -175,6 +187,24 @@ impl Setup {
             }
         }
         Ok(vbus)
+    }
+}
+
+impl Setup {
+    /// StackSize is a CCHAR that wraps: says so in numbers before a stack is built that cannot work.
+    fn check_stack_sizes(&self) -> Result<(), SetupError> {
+        let bus_options = i32::from(self.bus.preprocess.is_some()) + i32::from(self.bus.remove_lock_for_io);
+        let bus = i32::from(self.bus.extra_stack) + bus_options;
+        for (stack, extra, filters) in
+            [("bus", bus, &self.bus_filters), ("reader", self.reader.extra_stack.into(), &self.reader_filters)]
+        {
+            // The PDO has one location, the FDO one more, and each filter another.
+            let size = 2 + extra + filters.len() as i32;
+            if !(1..=125).contains(&size) {
+                return Err(SetupError::StackSize { stack, size });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -99,3 +99,10 @@ fn a_card_that_answers_later_leaves_the_same_steps() {
     let (_, at_once) = watched(&story().bus_extra_stack(3));
     assert_eq!(table, at_once);
 }
+
+#[test]
+fn a_stack_that_no_irp_is_big_enough_for_is_refused_with_its_number() {
+    let setup = vbus::Setup::default().bus_extra_stack(126);
+    let refused = setup.build().err().unwrap().to_string();
+    assert!(refused.contains("the bus's stack would have StackSize 128"), "{refused}");
+}

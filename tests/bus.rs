@@ -201,3 +201,81 @@ fn a_reader_without_a_driver_is_not_ready() {
     assert_eq!(service.unplug(&mut vbus.machine, ReaderId(7)).unwrap(), STATUS_SUCCESS);
     assert_eq!(vbus.machine.devnode_count(), 1);
 }
+
+#[test]
+fn a_reader_that_comes_back_while_a_program_holds_the_old_one_open_is_a_new_device() {
+    let mut vbus = Setup::default().bus_extra_stack(3).reader(7).build().unwrap();
+    let service = vbus.service().unwrap();
+    let link = vbus.machine.interfaces(GUID_SMARTCARD_READER).remove(0);
+    let program = vbus.machine.create_file(&link, OpenOptions::READ_WRITE).unwrap().unwrap();
+    assert_eq!(service.unplug(&mut vbus.machine, ReaderId(7)).unwrap(), STATUS_SUCCESS);
+    assert_eq!(vbus.machine.interfaces(GUID_SMARTCARD_READER), Vec::<String>::new());
+    assert_eq!(service.plug_in(&mut vbus.machine, ReaderId(7)).unwrap(), STATUS_SUCCESS);
+
+    assert_eq!(exchange(&mut vbus, 7, READ_CARD), (success(20), card_text(7)));
+    assert_eq!(vbus.machine.devnode_count(), 3, "the bus, the old reader and the new one");
+    vbus.machine.close_handle(program).unwrap();
+    assert_eq!(vbus.machine.devnode_count(), 2);
+    assert_eq!(vbus.machine.interfaces(GUID_SMARTCARD_READER), [link], "the old one's end disables nothing of the new");
+    assert_eq!(exchange(&mut vbus, 7, READ_CARD), (success(20), card_text(7)));
+}
+
+#[test]
+fn a_reader_that_comes_goes_and_comes_before_the_bus_is_asked_is_there_once() {
+    let mut vbus = Setup::default().bus_extra_stack(3).build().unwrap();
+    let service = vbus.service().unwrap();
+    vbus.machine
+        .run(|m| {
+            for plug in [true, false, true] {
+                let call = if plug { Service::plug_in } else { Service::unplug };
+                assert_eq!(call(service, m, ReaderId(3)).unwrap(), STATUS_SUCCESS);
+            }
+        })
+        .unwrap();
+    assert_eq!(exchange(&mut vbus, 3, READ_CARD), (success(20), card_text(3)));
+    assert_eq!(vbus.machine.devnode_count(), 2);
+}
+
+#[test]
+fn a_reader_that_is_ejected_twice_while_it_works_goes_once() {
+    let mut vbus = slow(2);
+    let service = overlapped(&mut vbus);
+    let request = start(&mut vbus, service, 1);
+    let ejecting = Service::open(&mut vbus.machine, 0).unwrap();
+    vbus.machine
+        .run(|m| {
+            for _ in 0..2 {
+                assert_eq!(ejecting.eject(m, ReaderId(1)).unwrap(), STATUS_SUCCESS);
+            }
+            assert_eq!(ejecting.unplug(m, ReaderId(1)).unwrap(), STATUS_SUCCESS);
+        })
+        .unwrap();
+    vbus.machine.advance(Ticks::from_millis(10)).unwrap();
+    assert!(finished(&mut vbus, request).is_some());
+    assert_eq!(exchange(&mut vbus, 1, READ_CARD).0.status, STATUS_NO_SUCH_DEVICE);
+    assert_eq!(vbus.machine.devnode_count(), 2);
+}
+
+#[test]
+fn a_bus_cannot_be_uninstalled_while_a_program_holds_one_of_its_readers_open() {
+    let mut vbus = Setup::default().bus_extra_stack(3).reader(7).build().unwrap();
+    let service = vbus.service().unwrap();
+    let link = vbus.machine.interfaces(GUID_SMARTCARD_READER).remove(0);
+    let program = vbus.machine.create_file(&link, OpenOptions::READ_WRITE).unwrap().unwrap();
+    assert_eq!(service.unplug(&mut vbus.machine, ReaderId(7)).unwrap(), STATUS_SUCCESS);
+    service.close(&mut vbus.machine).unwrap();
+    let bus = vbus.buses[0];
+    assert_eq!(vbus.machine.remove_device(bus).unwrap(), Err(STATUS_DEVICE_BUSY));
+    vbus.machine.close_handle(program).unwrap();
+    assert_eq!(vbus.machine.remove_device(bus).unwrap(), Ok(()));
+}
+
+#[test]
+fn a_bus_that_is_added_after_another_went_has_a_name_of_its_own() {
+    let mut vbus = Setup::default().buses(2).bus_extra_stack(3).build().unwrap();
+    let first = vbus.buses[0];
+    vbus.machine.remove_device(first).unwrap().unwrap();
+    let third = vbus.machine.add_root_device(vbus::bus::HARDWARE_ID_BUS).unwrap();
+    assert!(third.instance_path(&vbus.machine).ends_with("0002"));
+    assert_eq!(vbus.machine.interfaces(vbus::bus::GUID_DEVINTERFACE_VBUS).len(), 2);
+}

@@ -234,3 +234,17 @@ fn forgetting_to_propagate_pending_hangs_a_synchronous_error() {
     let stop = m.device_io_control(named, code(Method::OutDirect), &[], &mut []).unwrap_err();
     assert!(stop.to_string().starts_with("hang: waiting for the program's request"), "{stop}");
 }
+
+#[test]
+fn an_overlapped_warning_brings_its_output_along_as_a_success_does() {
+    for pends in [false, true] {
+        let mut m = machine(answer(STATUS_BUFFER_OVERFLOW, 2, pends));
+        let file = m.create_file("\\\\.\\Answers", OpenOptions::OVERLAPPED).unwrap().unwrap();
+        let request = m.start_io_control(file, code(Method::Buffered), &[], &[0; 4]).unwrap().unwrap();
+        m.advance(Ticks::from_millis(1)).unwrap();
+        assert_eq!(m.next_completion(), Some(request));
+        let mut output = [0; 4];
+        let result = m.overlapped_result(request, &mut output).unwrap();
+        assert_eq!((result.status, result.information, output), (STATUS_BUFFER_OVERFLOW, 2, [0xEE, 0xEE, 0, 0]));
+    }
+}

@@ -65,7 +65,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
     let callbacks = PnpCallbacks { surprise_removal: Some(pulled_out), ..PnpCallbacks::default() };
     let device = init.callbacks(callbacks).create(m, Attributes::none().context(reader))?;
     let device_object = device.device_object(m);
-    m[device_object].stack_size += config.extra_stack;
+    m[device_object].stack_size = m[device_object].stack_size.wrapping_add(config.extra_stack);
     Queue::config(Dispatch::Parallel)
         .on_device_control(from_a_program)
         .on_internal_device_control(from_the_bus)

@@ -198,7 +198,7 @@ pub fn finish(mut m: Machine, outcome: Result<(), Stop>) -> Vec<Event> {
             Some(format!("* BUGCHECK 0x{:x} 0x{code:x} {}", check.code, words.join(" ")))
         }
         Err(Stop::Hang { .. }) => Some("* HANG".to_owned()),
-        Err(Stop::Undefined { .. }) => Some("* FAULT".to_owned()),
+        Err(Stop::Undefined { .. } | Stop::Panicked) => Some("* FAULT".to_owned()),
     };
     let mut events = std::mem::take(&mut m.extension_mut::<Recorder>().events);
     events.extend(last.map(Event));

@@ -75,7 +75,9 @@ fn create_list(m: &mut Machine, device: Device, create_child: Option<CreateChild
 
 /// The PDO of a child was created inside EvtChildListCreateDevice.
 pub(crate) fn created(m: &mut Machine, list: ChildList, id: u64, device: Device) {
-    if let Some(entry) = list.body(m).entries.iter_mut().find(|entry| entry.id == id && entry.device.is_none()) {
+    let mut entries = list.body(m).entries.iter_mut();
+    // One that came, went and came again before the bus was asked is listed twice: absent, and present.
+    if let Some(entry) = entries.find(|entry| entry.id == id && entry.present && entry.device.is_none()) {
         entry.device = Some(device);
     }
 }
@@ -177,6 +179,11 @@ impl ChildList {
     }
 
     /// ProcessBusRelations: creates what is new, lets go of what is missing, and lists what is there.
+    ///
+    /// A child that could not be created is forgotten, and with it the device that it got; STATUS_RETRY keeps the child
+    /// and asks the PnP manager to ask again.
+    ///
+    /// Source: K/core/fxchildlist.cpp:2269-2370.
     pub(crate) fn process_bus_relations(self, m: &mut Machine) -> Vec<DeviceObject> {
         let driver = self.driver(m);
         let parent = self.body(m).device;
@@ -189,15 +196,24 @@ impl ChildList {
                     let init = DeviceInit::for_child(driver, parent, self, id);
                     let created =
                         create_child.map_or(Err(STATUS_INVALID_DEVICE_STATE), |create| create(m, self, id, init));
-                    let status = NtStatus::from(created);
                     let Some(entry) = self.body(m).entries.get_mut(at) else { break };
-                    match entry.device.filter(|_| status.is_success()) {
-                        Some(child) => {
+                    match (entry.device, created) {
+                        (Some(child), Ok(())) => {
                             let pdo = child.device_object(m);
                             trace(m, driver, &sites::CHILD_CREATED, [child.0.handle(), pdo.address()]);
                             relations.push(pdo);
                         }
-                        None => entry.failed = true,
+                        (device, created) => {
+                            entry.device = None;
+                            let again = created == Err(STATUS_RETRY);
+                            entry.failed = !again;
+                            if let Some(device) = device {
+                                crate::device::destroy(m, device);
+                            }
+                            if again {
+                                self.invalidate(m);
+                            }
+                        }
                     }
                 }
                 (true, Some(child)) => relations.push(child.device_object(m)),

@@ -69,6 +69,8 @@ pub(crate) struct DeviceBody {
     pub(crate) ids: PdoIds,
     /// Links of the device interfaces it registered.
     pub(crate) interfaces: Vec<String>,
+    /// The links are enabled: from the start of the device to its removal.
+    pub(crate) interfaces_enabled: bool,
 }
 
 impl DeviceInit {
@@ -95,7 +97,8 @@ impl DeviceInit {
         pnp::package_created(m, device);
         let has_preprocess = self.preprocess.iter().any(Option::is_some);
         let remove_lock = self.takes_remove_lock();
-        m[device_object].stack_size += i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
+        let extra = i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
+        m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
         match place.kind {
             DeviceKind::Fdo | DeviceKind::Filter => {
                 if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
@@ -148,7 +151,7 @@ impl DeviceInit {
                 if self.forward_to_parent {
                     let parent_object = parent.device_object(m);
                     let parent_size = m[parent_object].stack_size;
-                    m[device_object].stack_size += parent_size;
+                    m[device_object].stack_size = m[device_object].stack_size.wrapping_add(parent_size);
                 }
                 Place { kind: DeviceKind::Pdo, lower: None, pdo: Some(device_object), parent: Some(parent) }
             }
@@ -324,10 +327,11 @@ impl Device {
 }
 
 /// EvtDriverDeviceAdd failed after it created its device: the device leaves the stack again.
-pub(crate) fn undo_failed_add(m: &mut Machine, device_object: DeviceObject) {
-    if let Some(device) = Device::of(m, device_object) {
-        destroy(m, device);
-    }
+pub(crate) fn undo_failed_add(m: &mut Machine, device_object: DeviceObject) -> Option<DeviceKind> {
+    let device = Device::of(m, device_object)?;
+    let kind = device.body(m).kind;
+    destroy(m, device);
+    Some(kind)
 }
 
 /// Takes the device off its stack and out of the machine.

@@ -3,6 +3,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, DriverObject, Id, Machine, NtStatus, Pool};
 
+use crate::device::DeviceKind;
 use crate::device_init::DeviceInit;
 use crate::dispatch;
 use crate::framework::{Framework, fx, fx_mut, trace};
@@ -134,21 +135,22 @@ impl Driver {
 
 /// The framework's AddDevice: calls EvtDriverDeviceAdd, then lets others attach above what it created.
 ///
-/// Source: S/core/km/fxdriverkm.cpp:40-125.
+/// Source: S/core/km/fxdriverkm.cpp:40-125; S/core/fxdevice.cpp:594-608 (a filter).
 fn add_device(m: &mut Machine, driver_object: DriverObject, pdo: DeviceObject) -> NtStatus {
     let Some(id) = Id::from_word(m[driver_object].context.0) else { return STATUS_INVALID_DEVICE_REQUEST };
     let driver = Driver(Object { kind: Kind::Driver, id });
     trace(m, driver, &sites::ADD_DEVICE_ENTER, [pdo.address()]);
     let device_add = fx(m).drivers.get(id).and_then(|body| body.device_add);
-    let status = match device_add {
+    let mut status = match device_add {
         Some(device_add) => NtStatus::from(device_add(m, driver, DeviceInit::for_stack(driver, pdo))),
         None => STATUS_INVALID_DEVICE_REQUEST,
     };
     if let Some(device_object) = fx_mut(m).drivers.get_mut(id).and_then(|body| body.added.take()) {
         if status.is_success() {
             m[device_object].initializing = false;
-        } else {
-            crate::device::undo_failed_add(m, device_object);
+        } else if crate::device::undo_failed_add(m, device_object) == Some(DeviceKind::Filter) {
+            // A filter that fails does not keep the rest of the stack from being built.
+            status = STATUS_SUCCESS;
         }
     }
     trace(m, driver, &sites::ADD_DEVICE_EXIT, [status.0.into()]);

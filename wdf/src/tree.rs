@@ -156,10 +156,11 @@ pub trait Deletable: Handle {
         self.object().add_reference(m);
     }
 
-    /// `WdfObjectDereference`. Dropping the reference of an object that was not deleted is bug check 0x10D/7.
+    /// `WdfObjectDereference`. Dropping the reference of an object that was not deleted, or a reference that is not
+    /// there, is bug check 0x10D/7.
     fn dereference(self, m: &mut Machine) {
         let header = self.object().header(m);
-        if header.references == 1 && header.phase == Phase::Live {
+        if header.references == 0 || header.references == 1 && header.phase == Phase::Live {
             verifier::object_error(m, self.object());
         }
         self.object().release(m);

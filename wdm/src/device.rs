@@ -161,7 +161,8 @@ impl DeviceObject {
         m[top].upper = Some(self);
         let data = &mut m[self];
         data.lower = Some(top);
-        data.stack_size = stack_size + 1;
+        // A CCHAR: it wraps, and an IRP for such a stack cannot be allocated.
+        data.stack_size = stack_size.wrapping_add(1);
         data.io_type = io_type;
         Ok(top)
     }

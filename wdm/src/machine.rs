@@ -94,7 +94,10 @@ impl Machine {
         self.entered = false;
         outcome.map_err(|payload| match payload.downcast::<Stop>() {
             Ok(stop) => (*self.stop.insert(stop)).as_ref().clone(),
-            Err(panic) => resume_unwind(panic),
+            Err(panic) => {
+                self.stop = Some(Box::new(Stop::Panicked));
+                resume_unwind(panic)
+            }
         })
     }
 

@@ -106,6 +106,8 @@ impl Machine {
             return Ok(known.link.clone());
         }
         let link = format!("\\??\\{}#{class}", node.instance_path(self).replace('\\', "#"));
+        // A device that came back has the name of the one that went, whose interface is disabled since.
+        self.names.interfaces.retain(|known| known.link != link);
         self.names.interfaces.push(Interface { class, pdo, link: link.clone(), enabled: false });
         Ok(link)
     }

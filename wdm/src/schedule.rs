@@ -125,7 +125,7 @@ impl Machine {
                 m.fire_next_timer();
                 m.run_ready();
             }
-            m.schedule.now = end;
+            m.schedule.now = m.schedule.now.max(end);
         })
     }
 
@@ -156,7 +156,7 @@ impl Machine {
             match self.schedule.timers.first_key_value() {
                 Some((timer, _)) if timer.due <= end => self.fire_next_timer(),
                 _ => {
-                    self.schedule.now = end;
+                    self.schedule.now = self.schedule.now.max(end);
                     return false;
                 }
             };

@@ -19,6 +19,9 @@ pub enum Stop {
         /// The rule that was broken.
         rule: &'static str,
     },
+    /// An ordinary panic of driver or test code unwound through the machine and left it as it was at that moment. The
+    /// panic itself went on to the caller.
+    Panicked,
 }
 
 /// A bug check with all that a debugger would show of it.
@@ -72,6 +75,7 @@ impl fmt::Display for Stop {
                 write!(f, "hang: waiting for {waiting_for}, and nothing is left that could end the wait")
             }
             Stop::Undefined { ddi, rule } => write!(f, "undefined behaviour in {ddi}: {rule}"),
+            Stop::Panicked => write!(f, "a panic went through the machine earlier; make a new one"),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Machine {
         self.run(|m| {
             let id = m.issue(file, code, input, output)?;
             let returned = m.user_request(id).dispatch_returned;
-            if returned.is_success() {
+            if !returned.is_error() {
                 return Ok(Overlapped(id));
             }
             m.run_ready();

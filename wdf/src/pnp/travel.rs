@@ -246,8 +246,12 @@ impl Device {
     }
 
     fn set_interfaces(self, m: &mut Machine, enable: bool) {
-        for link in self.body(m).interfaces.clone() {
-            // An interface that is in the wanted state already, or whose device is gone, needs nothing.
+        let body = self.body(m);
+        if std::mem::replace(&mut body.interfaces_enabled, enable) == enable {
+            return;
+        }
+        for link in body.interfaces.clone() {
+            // A link that was taken over by another device, or whose device is gone, needs nothing.
             _ = m.set_interface_state(&link, enable);
         }
     }

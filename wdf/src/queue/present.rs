@@ -244,9 +244,9 @@ impl Queue {
 }
 
 /// The cancel routine of an IRP whose request waits in a queue.
-fn cancelled_while_waiting(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+pub(super) fn cancelled_while_waiting(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
     m[irp].io_status = IoStatus { status: STATUS_CANCELLED, information: 0 };
-    let Some(request) = Request::of_irp(m, irp) else { return };
+    let request = Request::cancelled(m, irp);
     if let Some(queue) = request.queue(m) {
         queue.cancel_waiting(m, request);
     }

@@ -4,6 +4,7 @@
 
 use vbus_wdm::{FileObject, Machine};
 
+use super::present::cancelled_while_waiting;
 use super::{Queue, StopAction};
 use crate::framework::{fx, trace};
 use crate::object::Handle;
@@ -25,21 +26,26 @@ impl Queue {
     /// The device leaves D0. The driver is asked to let go of what it holds, and this waits until it has.
     pub(crate) fn power_off(self, m: &mut Machine, action: StopAction) {
         self.body(m).powered = false;
-        let on_stop = self.body(m).callbacks.stop;
-        for request in self.body(m).owned.clone() {
-            if !self.body(m).owned.contains(&request) {
-                continue;
-            }
-            if let Some(on_stop) = on_stop {
-                on_stop(m, self, request, action);
-            }
-        }
+        self.ask_to_stop(m, action);
         m.wait("the driver to let go of the requests of a queue that loses power", move |m| {
             fx(m).queues.get(self.0.id).is_none_or(|body| body.owned.iter().all(|request| request.is_acknowledged(m)))
         });
     }
 
-    /// The device goes: what waits is cancelled and nothing is accepted any more.
+    /// EvtIoStop for every request that the driver holds, in the order in which it got them.
+    fn ask_to_stop(self, m: &mut Machine, action: StopAction) {
+        let Some(on_stop) = self.body(m).callbacks.stop else { return };
+        for request in self.body(m).owned.clone() {
+            if self.body(m).owned.contains(&request) {
+                on_stop(m, self, request, action);
+            }
+        }
+    }
+
+    /// The device goes: what waits is cancelled, nothing is accepted any more, and the driver is asked for the rest,
+    /// even for what it acknowledged before.
+    ///
+    /// Source: S/irphandlers/io/fxioqueue.cpp:5865-5990.
     pub(crate) fn purge(self, m: &mut Machine) {
         let driver = self.driver(m);
         self.body(m).accepting = false;
@@ -52,6 +58,7 @@ impl Queue {
             request.cancel_if_marked(m);
         }
         trace(m, driver, &sites::QUEUE_PURGE_OWNED, [self.0.handle()]);
+        self.ask_to_stop(m, StopAction::Purge);
     }
 
     /// Waits until the driver holds nothing of the queue.
@@ -73,8 +80,10 @@ impl Queue {
 
     /// Puts a request that the driver held back to the head of the waiting ones (acknowledged with requeue).
     pub(crate) fn put_back(self, m: &mut Machine, request: Request) {
-        let body = self.body(m);
-        body.forget_owned(request);
-        body.waiting.push_front(request);
+        self.body(m).forget_owned(request);
+        match request.wait_in_queue(m, self, cancelled_while_waiting) {
+            Ok(()) => self.body(m).waiting.push_front(request),
+            Err(status) => request.complete_by_framework(m, status),
+        }
     }
 }

@@ -26,6 +26,8 @@ impl Request {
     /// The request goes behind the waiting ones, cancelable by the framework.
     pub(crate) fn wait_in_queue(self, m: &mut Machine, queue: Queue, routine: CancelRoutine) -> Result<(), NtStatus> {
         let Some(irp) = self.current_irp(m) else { return Ok(()) };
+        // A lower driver that had the IRP meanwhile may have left its own word there.
+        self.mark_irp(m, irp);
         irp.set_cancel_routine(m, Some(routine));
         if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
             return Err(STATUS_CANCELLED);
@@ -54,6 +56,7 @@ impl Request {
     pub fn mark_cancelable(self, m: &mut Machine, routine: RequestCancel) -> Result<(), NtStatus> {
         let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
         self.body(m).cancel = Some(routine);
+        self.mark_irp(m, irp);
         irp.set_cancel_routine(m, Some(cancelled_in_driver));
         if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
             self.body(m).cancel = None;
@@ -91,6 +94,16 @@ impl Request {
         }
     }
 
+    /// The request of an IRP whose cancel routine runs.
+    pub(crate) fn cancelled(m: &Machine, irp: Irp) -> Request {
+        Request::of_irp(m, irp).unwrap_or_else(|| {
+            m.undefined(
+                "IoCancelIrp",
+                "DriverContext of an IRP belongs to the driver that holds it: somebody overwrote it",
+            )
+        })
+    }
+
     pub(crate) fn call_cancel_routine(self, m: &mut Machine) {
         if let Some(routine) = self.body(m).cancel.take() {
             routine(m, self);
@@ -108,7 +121,7 @@ impl Request {
 
 /// The cancel routine of an IRP whose request the driver marked cancelable.
 fn cancelled_in_driver(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
-    let Some(request) = Request::of_irp(m, irp) else { return };
+    let request = Request::cancelled(m, irp);
     if let Some(queue) = request.queue(m) {
         queue.request_cancelled(m, request);
     }

@@ -1,5 +1,8 @@
 //! The devnode tree and the driver database.
 
+use std::collections::VecDeque;
+
+use super::Work;
 use crate::device::{DeviceObject, DriverObject};
 use crate::machine::Machine;
 use crate::slab::{Id, Slab};
@@ -56,6 +59,10 @@ pub(crate) struct PnpManager {
     pub(super) installations: Vec<Installation>,
     /// The driver that owns the PDOs of root-enumerated devices.
     pub(super) root_driver: Option<DriverObject>,
+    /// How many root-enumerated devices there ever were: instance ids are not used twice.
+    pub(super) roots_added: u32,
+    pub(super) waiting: VecDeque<(Work, DevNode)>,
+    pub(super) busy: bool,
 }
 
 impl Machine {

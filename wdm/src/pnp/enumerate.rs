@@ -3,8 +3,6 @@
 use super::{DevNode, IdType, NodeState, PnpAnswer, PnpMinor, PnpParameters, RelationType, send};
 use crate::device::DeviceObject;
 use crate::machine::Machine;
-use crate::schedule::Context;
-use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 
 impl Machine {
@@ -14,13 +12,12 @@ impl Machine {
     /// Source: Windows driver documentation, IoInvalidateDeviceRelations.
     pub fn invalidate_device_relations(&mut self, pdo: DeviceObject) {
         if let Some(node) = DevNode::of(self, pdo) {
-            self.queue_work_item(enumerate, Context(node.0.to_word()));
+            self.queue_pnp_work(enumerate, node);
         }
     }
 }
 
-fn enumerate(m: &mut Machine, context: Context) {
-    let Some(node) = Id::from_word(context.0).map(DevNode).filter(|node| node.exists(m)) else { return };
+fn enumerate(m: &mut Machine, node: DevNode) {
     if node.state(m) == Some(NodeState::Started) {
         node.enumerate(m);
     }
@@ -57,15 +54,7 @@ impl DevNode {
         let device_id = self.query_id(m, IdType::Device);
         let instance_id = self.query_id(m, IdType::Instance);
         let hardware_id = self.query_id(m, IdType::Hardware);
-        let twin = m.pnp.nodes.get(self.0).and_then(|node| node.parent).is_some_and(|parent| {
-            parent.children(m).into_iter().filter(|&child| child != self).any(|child| {
-                m.pnp.nodes.get(child.0).is_some_and(|n| n.device_id == device_id && n.instance_id == instance_id)
-            })
-        });
-        if twin {
-            let address = self.pdo(m).map_or(0, DeviceObject::address);
-            m.bug_check(0xCA, [1, address, 0, 0], "PnP enumeration");
-        }
+        self.refuse_twin(m, &device_id, &instance_id);
         if let Some(node) = m.pnp.nodes.get_mut(self.0) {
             (node.device_id, node.instance_id, node.hardware_id) = (device_id, instance_id, hardware_id);
         }
@@ -73,6 +62,26 @@ impl DevNode {
             send(m, pdo, PnpMinor::QueryCapabilities, PnpParameters::None);
         }
         self.build_and_start(m);
+    }
+
+    /// Two PDOs of one bus with the same ids are bug check 0xCA/1. One that is gone from the bus and only waits for its
+    /// last handle is no twin: the device came back.
+    ///
+    /// Source: Windows driver documentation, "Bug Check 0xCA: PNP_DETECTED_FATAL_ERROR".
+    fn refuse_twin(self, m: &Machine, device_id: &str, instance_id: &str) {
+        let Some(parent) = m.pnp.nodes.get(self.0).and_then(|node| node.parent) else { return };
+        let is_twin = |child: DevNode| {
+            m.pnp.nodes.get(child.0).is_some_and(|node| {
+                child != self
+                    && node.state != NodeState::AwaitingClose
+                    && node.device_id == device_id
+                    && node.instance_id == instance_id
+            })
+        };
+        if parent.children(m).into_iter().any(is_twin) {
+            let address = self.pdo(m).map_or(0, DeviceObject::address);
+            m.bug_check(0xCA, [1, address, 0, 0], "PnP enumeration");
+        }
     }
 
     fn query_id(self, m: &mut Machine, kind: IdType) -> String {

@@ -14,7 +14,42 @@ pub(crate) use remove::file_closed;
 use crate::device::DeviceObject;
 use crate::irp::{IoStatus, Irp, Major, Origin, Parameters};
 use crate::machine::Machine;
+use crate::schedule::Context;
 use crate::status::{NtStatus, constants::*};
+
+/// Work of the PnP manager that waits its turn.
+type Work = fn(&mut Machine, DevNode);
+
+impl Machine {
+    /// Queues work for the PnP manager's one thread. Whoever waits inside a PnP callback lets everything else run, but
+    /// no other PnP work: that comes when the running one is done.
+    fn queue_pnp_work(&mut self, work: Work, node: DevNode) {
+        self.pnp.waiting.push_back((work, node));
+        self.queue_work_item(run_waiting, Context(0));
+    }
+
+    /// Runs `work` as the PnP manager: what is queued meanwhile waits until it is done.
+    fn run_pnp_work<R>(&mut self, work: impl FnOnce(&mut Machine) -> R) -> R {
+        let was_busy = std::mem::replace(&mut self.pnp.busy, true);
+        let result = work(self);
+        self.pnp.busy = was_busy;
+        if !was_busy && !self.pnp.waiting.is_empty() {
+            self.queue_work_item(run_waiting, Context(0));
+        }
+        result
+    }
+}
+
+fn run_waiting(m: &mut Machine, _: Context) {
+    if m.pnp.busy {
+        return;
+    }
+    m.run_pnp_work(|m| {
+        while let Some((work, node)) = m.pnp.waiting.pop_front() {
+            work(m, node);
+        }
+    });
+}
 
 /// Sends a PnP IRP to the top of `device`'s stack in a system thread, and waits for it.
 ///

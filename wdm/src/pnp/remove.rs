@@ -3,8 +3,6 @@
 use super::{DevNode, NodeState, PnpMinor, PnpParameters, send};
 use crate::device::DeviceObject;
 use crate::machine::Machine;
-use crate::schedule::Context;
-use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 use crate::stop::Stop;
 
@@ -14,7 +12,7 @@ impl Machine {
     /// Source: Windows driver documentation, IoRequestDeviceEject.
     pub fn request_device_eject(&mut self, pdo: DeviceObject) {
         if let Some(node) = DevNode::of(self, pdo) {
-            self.queue_work_item(eject, Context(node.0.to_word()));
+            self.queue_pnp_work(eject, node);
         }
     }
 
@@ -24,20 +22,21 @@ impl Machine {
     /// What stopped the machine.
     pub fn remove_device(&mut self, node: DevNode) -> Result<Result<(), NtStatus>, Stop> {
         self.run(|m| {
-            node.query_and_remove(m)?;
-            // The root bus deletes its PDO; another bus still reports its own.
-            let root = m.pnp.roots.contains(&node);
-            if let Some(pdo) = node.pdo(m).filter(|_| root) {
-                node.forget(m);
-                pdo.delete(m);
-            }
-            Ok(())
+            m.run_pnp_work(|m| {
+                node.query_and_remove(m)?;
+                // The root bus deletes its PDO; another bus still reports its own.
+                let root = m.pnp.roots.contains(&node);
+                if let Some(pdo) = node.pdo(m).filter(|_| root) {
+                    node.forget(m);
+                    pdo.delete(m);
+                }
+                Ok(())
+            })
         })
     }
 }
 
-fn eject(m: &mut Machine, context: Context) {
-    let Some(node) = Id::from_word(context.0).map(DevNode) else { return };
+fn eject(m: &mut Machine, node: DevNode) {
     let Some(pdo) = node.pdo(m) else { return };
     if node.query_and_remove(m).is_ok() {
         send(m, pdo, PnpMinor::Eject, PnpParameters::None);
@@ -47,13 +46,7 @@ fn eject(m: &mut Machine, context: Context) {
 /// The last handle of a device was closed: a removal may have waited for it.
 pub(crate) fn file_closed(m: &mut Machine, device: DeviceObject) {
     if let Some(node) = DevNode::of(m, device).filter(|node| node.state(m) == Some(NodeState::AwaitingClose)) {
-        m.queue_work_item(finish_removal, Context(node.0.to_word()));
-    }
-}
-
-fn finish_removal(m: &mut Machine, context: Context) {
-    if let Some(node) = Id::from_word(context.0).map(DevNode) {
-        node.remove_when_unused(m);
+        m.queue_pnp_work(|m, node| node.remove_when_unused(m), node);
     }
 }
 
@@ -65,10 +58,12 @@ impl DevNode {
         let subtree = self.subtree(m);
         for (asked, &node) in subtree.iter().enumerate() {
             let Some(pdo) = node.pdo(m) else { continue };
-            if node.state(m) != Some(NodeState::Started) {
-                continue;
-            }
-            let mut status = send(m, pdo, PnpMinor::QueryRemoveDevice, PnpParameters::None).0.status;
+            let mut status = match node.state(m) {
+                Some(NodeState::Started) => send(m, pdo, PnpMinor::QueryRemoveDevice, PnpParameters::None).0.status,
+                // Its REMOVE waits for its last handle, and that of everything above it with it.
+                Some(NodeState::AwaitingClose) => STATUS_DEVICE_BUSY,
+                _ => continue,
+            };
             if status.is_success() && m[pdo].open_files > 0 {
                 status = STATUS_DEVICE_BUSY;
             }

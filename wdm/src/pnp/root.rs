@@ -20,14 +20,15 @@ impl Machine {
             let pdo = m.create_device(driver);
             m.auto_name_device(pdo);
             m[pdo].initializing = false;
-            let instance = m.pnp.roots.len();
+            let instance = m.pnp.roots_added;
+            m.pnp.roots_added += 1;
             let node = DevNode::insert(m, pdo, None);
             if let Some(data) = m.pnp.nodes.get_mut(node.0) {
                 data.device_id = hardware_id.to_owned();
                 data.instance_id = format!("{instance:04}");
                 data.hardware_id = hardware_id.to_owned();
             }
-            node.build_and_start(m);
+            m.run_pnp_work(|m| node.build_and_start(m));
             node
         })
     }
