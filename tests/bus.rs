@@ -3,7 +3,10 @@
 mod common;
 
 use common::{READ_CARD, card_text, exchange};
-use vbus::bus::{HARDWARE_ID_READER, IOCTL_VBUS_EXCHANGE, IOCTL_VBUS_PLUG_IN, IOCTL_VBUS_UNPLUG, ReaderId, Service};
+use vbus::bus::{
+    BusConfig, HARDWARE_ID_READER, IOCTL_VBUS_EXCHANGE, IOCTL_VBUS_PLUG_IN, IOCTL_VBUS_UNPLUG, ReaderId, Sender,
+    Service,
+};
 use vbus::reader::ReaderConfig;
 use vbus::reader::ioctl::GUID_SMARTCARD_READER;
 use vbus::wdm::constants::*;
@@ -12,8 +15,13 @@ use vbus::{Setup, VirtualBus};
 
 /// A bus that is big enough, with readers that take 3 ms for each request.
 fn slow(readers: u32) -> VirtualBus {
+    slow_with(Sender::Original, readers)
+}
+
+fn slow_with(sender: Sender, readers: u32) -> VirtualBus {
     let reader = ReaderConfig { response_time: Ticks::from_millis(3), ..ReaderConfig::default() };
-    (0..readers).fold(Setup::default().bus_extra_stack(3).reader_config(reader), Setup::reader).build().unwrap()
+    let bus = BusConfig { sender, extra_stack: 3, ..BusConfig::default() };
+    (0..readers).fold(Setup::default().bus(bus).reader_config(reader), Setup::reader).build().unwrap()
 }
 
 fn overlapped(vbus: &mut VirtualBus) -> Service {
@@ -172,7 +180,12 @@ fn an_ejected_reader_answers_what_it_was_asked_before_it_goes() {
 
 #[test]
 fn a_cancelled_request_ends_once_as_cancelled_and_the_reader_goes_on() {
-    let mut vbus = slow(1);
+    for sender in [Sender::Original, Sender::DriverCreated] {
+        cancelled_and_kept(slow_with(sender, 1));
+    }
+}
+
+fn cancelled_and_kept(mut vbus: VirtualBus) {
     let service = overlapped(&mut vbus);
     let (cancelled, kept) = (start(&mut vbus, service, 0), start(&mut vbus, service, 0));
     assert!(vbus.machine.cancel_io(cancelled).unwrap());

@@ -59,6 +59,8 @@ pub struct BusConfig {
 #[derive(Default)]
 pub(crate) struct Bus {
     pub(crate) targets: BTreeMap<ReaderId, ChildTarget>,
+    /// Programs' requests, each with the bus's own one that is out for it.
+    pub(crate) out: Vec<(Request, Request)>,
     pub(crate) config: BusConfig,
 }
 

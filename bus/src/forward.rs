@@ -11,7 +11,7 @@ use crate::ioctl::{ID_LENGTH, ReaderId};
 
 /// Sends a program's request on to a child, or completes it with the reason why not.
 pub(crate) fn forward(m: &mut Machine, bus: Device, request: Request, id: ReaderId, code: IoctlCode) {
-    let Bus { config, targets } = bus.context::<Bus>(m);
+    let Bus { config, targets, .. } = bus.context::<Bus>(m);
     let BusConfig { sender, format, .. } = *config;
     let result = match (targets.get(&id), sender) {
         (Some(&ChildTarget { target, leaving: false }), Sender::Original) => {
@@ -94,13 +94,38 @@ fn forward_own(
         own.delete(m);
         return Err(status);
     }
+    // Cancelling the program's request reaches the reader through the own one.
+    if let Err(status) = original.mark_cancelable(m, original_cancelled) {
+        own.delete(m);
+        return Err(status);
+    }
+    bus.context::<Bus>(m).out.push((original, own));
     own.set_completion_routine(m, own_came_back, original.to_context());
     if own.send(m, target, SendOptions::none()) {
         return Ok(());
     }
     let status = own.status(m);
+    no_longer_out(m, original);
     own.delete(m);
     Err(status)
+}
+
+/// EvtRequestCancel of a program's request: it is completed when the own one is back.
+fn original_cancelled(m: &mut Machine, original: Request) {
+    let Some(bus) = original.device(m) else { return };
+    let own = bus.context::<Bus>(m).out.iter().find(|pair| pair.0 == original).map(|pair| pair.1);
+    if let Some(own) = own {
+        own.cancel_sent(m);
+    }
+}
+
+/// The own request is done with: the program's request is the bus's to complete, whether somebody cancelled it or not.
+fn no_longer_out(m: &mut Machine, original: Request) {
+    if let Some(bus) = original.device(m) {
+        bus.context::<Bus>(m).out.retain(|pair| pair.0 != original);
+    }
+    // An error says that EvtRequestCancel ran, which left the completion to whoever calls this.
+    _ = original.unmark_cancelable(m);
 }
 
 fn part_after_id(memory: Memory) -> Data {
@@ -112,6 +137,7 @@ fn own_came_back(m: &mut Machine, own: Request, target: IoTarget, params: &Compl
     // The own request holds the original's memories until it is deleted.
     own.delete(m);
     if let Some(original) = Request::from_context(original) {
+        no_longer_out(m, original);
         original.complete_with_information(m, status, params.io_status.information);
     }
 }
