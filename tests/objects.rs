@@ -197,3 +197,91 @@ fn the_life_of_a_reader_leaves_the_log_that_was_approved() {
     let log = vbus.reader_driver.log(&vbus.machine);
     approve!("log_of_a_readers_life", log.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
 }
+
+#[test]
+fn giving_back_a_reference_that_is_not_there_is_bug_check_0x10d_7_even_in_evt_destroy() {
+    let (mut m, driver) = with_driver();
+    let attributes = Attributes::none().context(0u8).on_destroy(|m, object| object.dereference(m));
+    let stop = m.run(|m| create_object(m, driver, attributes).delete(m)).unwrap_err();
+    assert!(matches!(stop, Stop::BugCheck(check) if (check.code, check.parameters[0]) == (0x10D, 7)));
+}
+
+#[test]
+fn a_memory_object_keeps_its_bytes_until_its_last_reference() {
+    let (mut m, driver) = with_driver();
+    m.run(|m| {
+        let memory = Memory::create(m, driver, 4, Attributes::none()).unwrap();
+        let span = memory.span(m).unwrap();
+        let Memory::Own(object) = memory else { unreachable!("it was created") };
+        object.reference(m);
+        object.delete(m);
+        m.bytes_mut(span).copy_from_slice(b"here");
+        assert_eq!(m.bytes(span), b"here");
+        object.dereference(m);
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_a_driver_may_not_delete_stays_and_the_log_says_so() {
+    let (mut m, driver) = with_driver();
+    m.run(|m| driver.delete(m)).unwrap();
+    let log = driver.log(&m);
+    let line = log.last().unwrap().message.clone();
+    assert!(line.starts_with("Attempt to Delete an Object Which does not allow WdfDeleteObject Handle 0x"), "{line}");
+    assert!(line.ends_with("0xc0000121(STATUS_CANNOT_DELETE)"), "{line}");
+}
+
+#[test]
+fn a_filter_whose_device_add_fails_is_left_out_and_the_stack_starts_without_it() {
+    fn fails(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), NtStatus> {
+        let options = *driver.context::<Options>(m);
+        let init = if options.filter { init.filter() } else { init };
+        init.create(m, Attributes::none())?;
+        Err(STATUS_UNSUCCESSFUL)
+    }
+    for (filter, expected) in [(true, Some(vec!["function", "PnpManager"])), (false, None)] {
+        let mut m = Machine::new();
+        let function = framework_driver(&mut m, "function", Options::default()).driver_object(&m);
+        let config = DriverConfig { device_add: Some(fails), ..DriverConfig::default() };
+        let options = Attributes::none().context(Options { filter, ..Options::default() });
+        let failing = Driver::create(&mut m, "failing", config, options).driver_object(&m);
+        m.install(Installation {
+            hardware_id: "ROOT\\S".to_owned(),
+            function: Some(function),
+            upper_filters: vec![failing],
+            ..Installation::default()
+        });
+        let node = m.add_root_device("ROOT\\S").unwrap();
+        let started = node.state(&m) == Some(vbus::wdm::NodeState::Started);
+        let stack = node.pdo(&m).unwrap().stack(&m);
+        let names: Vec<&str> = stack.iter().map(|device| device.driver_name(&m)).collect();
+        assert_eq!(started.then_some(names), expected, "filter: {filter}");
+    }
+}
+
+#[test]
+fn a_child_that_could_not_be_created_is_taken_apart_and_one_to_be_retried_is_asked_for_again() {
+    #[derive(Default)]
+    struct Tries(Vec<NtStatus>);
+    fn create_child(m: &mut Machine, _: ChildList, _: u64, init: DeviceInit) -> Result<(), NtStatus> {
+        init.create(
+            m,
+            Attributes::none().context(()).on_cleanup(|m, _| m.extension_mut::<Seen>().0.push("gone".into())),
+        )?;
+        m.extension_mut::<Tries>().0.pop().map_or(Ok(()), Err)
+    }
+    fn bus(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStatus> {
+        let device = init.default_child_list(create_child).create(m, Attributes::none())?;
+        device.default_child_list(m).unwrap().add_or_update(m, 1)
+    }
+    for (tries, gone, children) in [(vec![STATUS_UNSUCCESSFUL], 1, 0), (vec![STATUS_RETRY, STATUS_RETRY], 2, 1)] {
+        let (mut m, _) = with_driver();
+        m.add_extension(Tries(tries));
+        let config = DriverConfig { device_add: Some(bus), ..DriverConfig::default() };
+        let function = Some(Driver::create(&mut m, "bus", config, Attributes::none()).driver_object(&m));
+        m.install(Installation { hardware_id: "ROOT\\B".to_owned(), function, ..Installation::default() });
+        let node = m.add_root_device("ROOT\\B").unwrap();
+        assert_eq!((m.extension::<Seen>().0.len(), node.children(&m).len()), (gone, children));
+    }
+}

@@ -49,7 +49,7 @@ impl TargetState {
 /// FX_TYPE_IO_TARGET.
 const TYPE_NUMBER: u16 = 0x1200;
 
-pub(crate) static CLASS: Class = Class { type_number: TYPE_NUMBER, dispose };
+pub(crate) static CLASS: Class = Class { dispose, ..Class::new(TYPE_NUMBER) };
 
 pub(crate) struct TargetBody {
     pub(crate) driver: Driver,

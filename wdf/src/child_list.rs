@@ -27,7 +27,7 @@ impl Handle for ChildList {
 /// EvtChildListCreateDevice: makes the PDO of a child from its identification, with [`DeviceInit::create`].
 pub type CreateChild = fn(&mut Machine, ChildList, u64, DeviceInit) -> Result<(), NtStatus>;
 
-static CHILD_LIST: Class = Class { type_number: 0x1029, dispose: |_, _| {} };
+static CHILD_LIST: Class = Class { may_be_deleted: false, ..Class::new(0x1029) };
 
 struct Body {
     device: Device,
@@ -42,6 +42,8 @@ struct Entry {
     id: u64,
     present: bool,
     device: Option<Device>,
+    /// It is not present, and PnP was told.
+    reported_missing: bool,
     /// EvtChildListCreateDevice failed for it; it is not tried again.
     failed: bool,
 }
@@ -103,7 +105,7 @@ impl ChildList {
         let result = if entries.iter().any(|entry| entry.id == id && entry.present) {
             Err(STATUS_OBJECT_NAME_EXISTS)
         } else {
-            entries.push(Entry { id, present: true, device: None, failed: false });
+            entries.push(Entry { id, present: true, device: None, reported_missing: false, failed: false });
             self.invalidate(m);
             Ok(())
         };
@@ -178,54 +180,103 @@ impl ChildList {
         }
     }
 
-    /// ProcessBusRelations: creates what is new, lets go of what is missing, and lists what is there.
+    /// ProcessBusRelations: creates what is new, lets go of what is missing, and lists what is there. `None` if there
+    /// is nothing to say, which is not the same as an empty list.
     ///
-    /// A child that could not be created is forgotten, and with it the device that it got; STATUS_RETRY keeps the child
-    /// and asks the PnP manager to ask again.
-    ///
-    /// Source: K/core/fxchildlist.cpp:2269-2370.
-    pub(crate) fn process_bus_relations(self, m: &mut Machine) -> Vec<DeviceObject> {
+    /// Source: K/core/fxchildlist.cpp:2417-2800.
+    pub(crate) fn process_bus_relations(self, m: &mut Machine) -> Option<Vec<DeviceObject>> {
         let driver = self.driver(m);
-        let parent = self.body(m).device;
+        let relations = if self.has_something_to_report(m) {
+            Some(self.report(m))
+        } else {
+            trace(m, driver, &sites::CHILDREN_NOTHING, [self.0.handle()]);
+            None
+        };
+        self.process_modifications(m);
+        relations
+    }
+
+    /// ProcessModificationsLocked, between two uses of the list: descriptions change at once here, so that nothing is
+    /// left to do but to say so.
+    pub(crate) fn process_modifications(self, m: &mut Machine) {
+        let driver = self.driver(m);
+        trace(m, driver, &sites::CHILDREN_MODIFY_BEGIN, [self.0.handle()]);
+        trace(m, driver, &sites::CHILDREN_MODIFY_END, [self.0.handle()]);
+    }
+
+    fn has_something_to_report(self, m: &mut Machine) -> bool {
+        let driver = self.driver(m);
+        let mut something = false;
+        for at in 0.. {
+            let Some(&Entry { present, device, reported_missing, .. }) = self.body(m).entries.get(at) else { break };
+            something |= present;
+            if let (false, false, Some(child)) = (present, reported_missing, device) {
+                let pdo = child.device_object(m);
+                trace(m, driver, &sites::CHILD_NOT_PRESENT, [child.0.handle(), pdo.address()]);
+                something = true;
+            }
+        }
+        something
+    }
+
+    fn report(self, m: &mut Machine) -> Vec<DeviceObject> {
+        let driver = self.driver(m);
         let mut relations = Vec::new();
         for at in 0.. {
-            let Some(&Entry { id, present, device, failed }) = self.body(m).entries.get(at) else { break };
+            let Some(&Entry { id, present, device, reported_missing, .. }) = self.body(m).entries.get(at) else {
+                break;
+            };
             match (present, device) {
-                (true, None) if !failed => {
-                    let create_child = self.body(m).create_child;
-                    let init = DeviceInit::for_child(driver, parent, self, id);
-                    let created =
-                        create_child.map_or(Err(STATUS_INVALID_DEVICE_STATE), |create| create(m, self, id, init));
-                    let Some(entry) = self.body(m).entries.get_mut(at) else { break };
-                    match (entry.device, created) {
-                        (Some(child), Ok(())) => {
-                            let pdo = child.device_object(m);
-                            trace(m, driver, &sites::CHILD_CREATED, [child.0.handle(), pdo.address()]);
-                            relations.push(pdo);
-                        }
-                        (device, created) => {
-                            entry.device = None;
-                            let again = created == Err(STATUS_RETRY);
-                            entry.failed = !again;
-                            if let Some(device) = device {
-                                crate::device::destroy(m, device);
-                            }
-                            if again {
-                                self.invalidate(m);
-                            }
-                        }
+                (true, None) => {
+                    trace(m, driver, &sites::CHILD_CREATING, []);
+                    if let Some(child) = self.create_device(m, at, id) {
+                        let pdo = child.device_object(m);
+                        trace(m, driver, &sites::CHILD_CREATED, [child.0.handle(), pdo.address()]);
+                        trace(m, driver, &sites::CHILD_REPORTING, [child.0.handle(), pdo.address()]);
+                        relations.push(pdo);
                     }
                 }
-                (true, Some(child)) => relations.push(child.device_object(m)),
-                (false, Some(child)) => {
+                (true, Some(child)) => {
+                    let pdo = child.device_object(m);
+                    trace(m, driver, &sites::CHILD_REPORTING, [child.0.handle(), pdo.address()]);
+                    relations.push(pdo);
+                }
+                (false, Some(child)) if !reported_missing => {
                     let pdo = child.device_object(m);
                     trace(m, driver, &sites::CHILD_GONE, [child.0.handle(), pdo.address()]);
+                    if let Some(entry) = self.body(m).entries.get_mut(at) {
+                        entry.reported_missing = true;
+                    }
                 }
-                _ => {}
+                (false, _) => {}
             }
         }
         // A child that never became a device, or failed to, has nothing left to wait for.
         self.body(m).entries.retain(|entry| (entry.present || entry.device.is_some()) && !entry.failed);
         relations
+    }
+
+    /// Calls EvtChildListCreateDevice. A child that could not be created is forgotten, and with it the device that it
+    /// got; STATUS_RETRY keeps the child and asks the PnP manager to ask again.
+    ///
+    /// Source: K/core/fxchildlist.cpp:2251-2370.
+    fn create_device(self, m: &mut Machine, at: usize, id: u64) -> Option<Device> {
+        let driver = self.driver(m);
+        let Body { device: parent, create_child, .. } = *self.body(m);
+        let init = DeviceInit::for_child(driver, parent, self, id);
+        let created = create_child.map_or(Err(STATUS_INVALID_DEVICE_STATE), |create| create(m, self, id, init));
+        let entry = self.body(m).entries.get_mut(at)?;
+        if created.is_ok() && entry.device.is_some() {
+            return entry.device;
+        }
+        let again = created == Err(STATUS_RETRY);
+        entry.failed = !again;
+        if let Some(device) = entry.device.take() {
+            crate::device::destroy(m, device);
+        }
+        if again {
+            self.invalidate(m);
+        }
+        None
     }
 }

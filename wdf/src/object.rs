@@ -162,8 +162,22 @@ impl Header {
 pub struct Class {
     /// The framework's type number.
     pub type_number: u16,
-    /// Dispose: called once when the object is deleted, before its EvtCleanup callbacks.
+    /// Called once when the object is deleted, after its EvtCleanup callbacks: a driver may settle there what is done
+    /// here for it.
+    ///
+    /// Source: S/targets/general/fxiotarget.cpp:154-199.
     pub dispose: fn(&mut Machine, Object),
+    /// Called with the last reference, after the EvtDestroy callbacks.
+    pub destroy: fn(&mut Machine, Object),
+    /// Whether `WdfObjectDelete` may be called for it: it may not for what the framework made.
+    pub may_be_deleted: bool,
+}
+
+impl Class {
+    /// A class whose objects a driver makes and deletes, with nothing to do at either end.
+    pub const fn new(type_number: u16) -> Class {
+        Class { type_number, dispose: |_, _| {}, destroy: |_, _| {}, may_be_deleted: true }
+    }
 }
 
 /// An object of an upper layer.
@@ -173,7 +187,7 @@ pub(crate) struct GeneralBody {
     pub(crate) body: Box<dyn Any>,
 }
 
-static PLAIN: Class = Class { type_number: 0x100C, dispose: |_, _| {} };
+static PLAIN: Class = Class::new(0x100C);
 
 impl Default for GeneralBody {
     fn default() -> Self {

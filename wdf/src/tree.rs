@@ -6,9 +6,12 @@
 //! Source: S/object/fxobjectstatemachine.cpp:251-403, 1033-1230; S/object/fxobject.cpp:330-359.
 
 use vbus_wdm::Machine;
+use vbus_wdm::constants::STATUS_CANNOT_DELETE;
 
-use crate::framework::{fx, fx_mut};
-use crate::object::{Handle, Header, Kind, Object, ObjectCallback, Phase};
+use crate::device::DeviceKind;
+use crate::framework::{fx, fx_mut, trace};
+use crate::object::{Class, Handle, Header, Kind, Object, ObjectCallback, Phase};
+use crate::trace::sites;
 use crate::verifier;
 
 impl Object {
@@ -61,14 +64,17 @@ impl Object {
         while let Some(child) = self.next_live_child(m) {
             child.dispose(m);
         }
-        if let Some(class) = fx(m).general.get(self.id).map(|body| body.class)
-            && self.kind == Kind::General
-        {
+        self.call_back(m, Header::cleanup_callback);
+        if let Some(class) = self.class(m) {
             (class.dispose)(m, self);
         }
-        self.call_back(m, Header::cleanup_callback);
         self.header(m).phase = Phase::Disposed;
         true
+    }
+
+    fn class(self, m: &Machine) -> Option<&'static Class> {
+        let general = self.kind == Kind::General;
+        fx(m).general.get(self.id).filter(|_| general).map(|body| body.class)
     }
 
     fn call_back(self, m: &mut Machine, which: fn(&Header, usize) -> Option<ObjectCallback>) {
@@ -129,6 +135,9 @@ impl Object {
             Kind::Device => _ = fx_mut(m).devices.release(self.id),
             Kind::Driver => _ = fx_mut(m).drivers.release(self.id),
             Kind::General => {
+                if let Some(class) = self.class(m) {
+                    (class.destroy)(m, self);
+                }
                 if let Some(body) = fx_mut(m).general.get_mut(self.id) {
                     body.body = Box::new(());
                 }
@@ -140,15 +149,31 @@ impl Object {
 
 /// `WdfObjectDelete`, `WdfObjectReference` and `WdfObjectDereference` for every handle.
 pub trait Deletable: Handle {
-    /// `WdfObjectDelete`. Devices, drivers and queues of a device are not a driver's to delete: the call does
-    /// nothing.
+    /// `WdfObjectDelete`. Drivers, devices of a PnP stack, child lists and queues are not a driver's to delete: the call
+    /// says so in the log, breaks into the debugger under the verifier, and does nothing. (Windows lets a driver delete
+    /// a queue that is neither the default one nor configured for a kind of request; the model does not.)
     ///
     /// Source: S/object/fxobjectapi.cpp:287-319.
     fn delete(self, m: &mut Machine) {
-        match self.object().kind {
-            Kind::Driver | Kind::Device | Kind::Queue => {}
-            Kind::Request | Kind::General => self.object().delete_now(m),
+        let object = self.object();
+        let may_be_deleted = match object.kind {
+            Kind::Driver | Kind::Queue => false,
+            Kind::Device => {
+                let kind = fx(m).devices.get(object.id).map(|body| body.kind);
+                if kind == Some(DeviceKind::Control) {
+                    return crate::device::destroy(m, crate::device::Device(object));
+                }
+                false
+            }
+            Kind::Request => true,
+            Kind::General => object.class(m).is_none_or(|class| class.may_be_deleted),
+        };
+        if may_be_deleted {
+            return object.delete_now(m);
         }
+        let driver = self.driver(m);
+        trace(m, driver, &sites::OBJECT_NO_DELETE, [object.handle(), STATUS_CANNOT_DELETE.0.into()]);
+        verifier::debug_break(m, driver);
     }
 
     /// `WdfObjectReference`.

@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn an_ordinary_panic_ends_the_machine_as_well() {
+        let mut machine = Machine::new();
+        let panicked = catch_unwind(AssertUnwindSafe(|| machine.run(|_| panic!("an ordinary panic"))));
+        assert!(panicked.is_err());
+        assert_eq!(machine.run(|_| 5), Err(Stop::Panicked));
+    }
+
+    #[test]
     #[should_panic(expected = "an ordinary panic")]
     fn an_ordinary_panic_is_not_mistaken_for_a_bug_check() {
         let _ = Machine::new().run(|_| panic!("an ordinary panic"));

@@ -230,6 +230,7 @@ fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     if kind == DeviceKind::Pdo {
         let list = device.parent(m).and_then(|parent| fx(m).devices.get(parent.0.id)?.child_list);
         if gone {
+            wait_for_remove_lock(m, device);
             if let Some(list) = list {
                 list.forget(m, device);
             }
@@ -259,29 +260,64 @@ fn wait_for_remove_lock(m: &mut Machine, device: Device) {
 
 fn relations(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
     let Parameters::Pnp(PnpParameters::Relations(kind)) = parameters else { return down_or_leave(m, device, irp) };
-    let list = device.default_child_list(m);
-    match (kind, list) {
-        (RelationType::Bus, Some(list)) => {
-            let driver = device.driver(m);
-            let handle = device.object().handle();
-            trace(m, driver, &sites::FDO_RELATIONS_ENTER, [kind as u64]);
-            let children = list.process_bus_relations(m);
-            trace(m, driver, &sites::PNP_BUS_RELATIONS_STATUS, [handle, 0]);
-            trace(m, driver, &sites::PNP_BUS_RELATIONS, [handle, children.len() as u64, irp.address() + 0x1000]);
-            let data = &mut m[irp];
-            data.io_status.status = STATUS_SUCCESS;
-            data.pnp_answer = PnpAnswer::Relations(children);
-            let status = down_or_leave(m, device, irp);
-            trace(m, driver, &sites::FDO_RELATIONS_EXIT, [kind as u64, status.0.into()]);
-            status
+    if device.kind(m) == DeviceKind::Pdo {
+        match kind {
+            RelationType::Bus => bus_relations(m, device, irp),
+            RelationType::Target => {
+                let pdo = device.device_object(m);
+                m[irp].pnp_answer = PnpAnswer::Relations(vec![pdo]);
+                m[irp].io_status.status = STATUS_SUCCESS;
+            }
+            _ => {}
         }
-        (RelationType::Target, _) if device.kind(m) == DeviceKind::Pdo => {
-            let pdo = device.device_object(m);
-            m[irp].pnp_answer = PnpAnswer::Relations(vec![pdo]);
-            irp.complete_with(m, STATUS_SUCCESS, 0)
-        }
-        _ => down_or_leave(m, device, irp),
+        let status = m[irp].io_status.status;
+        return irp.complete_with(m, status, 0);
     }
+    let driver = device.driver(m);
+    trace(m, driver, &sites::FDO_RELATIONS_ENTER, [kind as u64]);
+    if kind == RelationType::Bus {
+        bus_relations(m, device, irp);
+    }
+    let status = down_or_leave(m, device, irp);
+    trace(m, driver, &sites::FDO_RELATIONS_EXIT, [kind as u64, status.0.into()]);
+    status
+}
+
+/// HandleQueryBusRelations: asks every child list. If none has anything to say, the IRP stays as it came.
+///
+/// Source: S/irphandlers/pnp/fxpkgpnp.cpp:880-1060.
+fn bus_relations(m: &mut Machine, device: Device, irp: Irp) {
+    let (driver, handle) = (device.driver(m), device.object().handle());
+    let lists = [device.body(m).static_list, device.body(m).child_list];
+    let mut children = None;
+    for list in lists.into_iter().flatten() {
+        if let Some(reported) = list.process_bus_relations(m) {
+            children.get_or_insert_with(Vec::new).extend(reported);
+        }
+    }
+    for list in lists.into_iter().flatten() {
+        list.process_modifications(m);
+    }
+    if children.is_some() {
+        m[irp].io_status.status = STATUS_SUCCESS;
+    }
+    let status = m[irp].io_status.status;
+    trace(m, driver, &sites::PNP_BUS_RELATIONS_STATUS, [handle, status.0.into()]);
+    let Some(children) = children else { return };
+    trace(m, driver, &sites::PNP_BUS_RELATIONS, [handle, children.len() as u64, irp.address() + 0x1000]);
+    for four in children.chunks(4) {
+        match *four {
+            [a] => trace(m, driver, &sites::PNP_BUS_RELATIONS_1, [a.address()]),
+            [a, b] => trace(m, driver, &sites::PNP_BUS_RELATIONS_2, [a.address(), b.address()]),
+            [a, b, c] => trace(m, driver, &sites::PNP_BUS_RELATIONS_3, [a.address(), b.address(), c.address()]),
+            [a, b, c, d] => {
+                let four = [a.address(), b.address(), c.address(), d.address()];
+                trace(m, driver, &sites::PNP_BUS_RELATIONS_4, four);
+            }
+            _ => {}
+        }
+    }
+    m[irp].pnp_answer = PnpAnswer::Relations(children);
 }
 
 fn query_id(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {

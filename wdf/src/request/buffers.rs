@@ -31,7 +31,7 @@ pub enum Memory {
 const INPUT_OFFSET: u64 = 0xD8;
 const OUTPUT_OFFSET: u64 = 0xE8;
 
-static MEMORY: Class = Class { type_number: 0x100A, dispose: free };
+static MEMORY: Class = Class { destroy: free, ..Class::new(0x100A) };
 
 fn free(m: &mut Machine, object: Object) {
     let span = *body_of::<Span>(m, object, MEMORY.type_number);

@@ -26,6 +26,7 @@ sites! {
     DEVICE_NOT_SECURE = Warning TRACINGDEVICE "WDFDEVICE_INIT::ShouldCreateSecure" "WDFDRIVER 0x%p asked for a named device object, but the PDO will be created without a name because an SDDL string has not been specified for the PDO.";
     LOCK_WITHOUT_ORDER = Information TRACINGDEVICE "FxVerifierLock::InitializeLockOrder" "Object Type 0x%x does not have a lock order defined in fx\\inc\\FxVerifierLock.hpp";
     PNP_NO_D3COLD = Verbose TRACINGPNP "FxPkgPnp::QueryForD3ColdInterface" "!devobj %p declined to supply D3COLD_SUPPORT_INTERFACE";
+    OBJECT_NO_DELETE = Error TRACINGDEVICE "imp_WdfObjectDelete" "Attempt to Delete an Object Which does not allow WdfDeleteObject Handle 0x%p, %!STATUS!";
     PNP_ADD_CHILD_LIST = Verbose TRACINGPNP "FxPkgPnp::AddChildList" "Adding FxChildList %p, WDFCHILDLIST %p";
 
     // S/irphandlers/io/fxpkgio.cpp
@@ -155,6 +156,10 @@ sites! {
     PNP_REMOVE_WAIT = Information TRACINGPNP "FxPkgPnp::_PnpRemoveDevice" "WDFDEVICE %p, !devobj %p waiting for remove event to finish processing";
     PNP_BUS_RELATIONS_STATUS = Verbose TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "WDFDEVICE %p, returning %!STATUS! from processing bus relations";
     PNP_BUS_RELATIONS = Information TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "WDFDEVICE %p returning %d devices in relations %p";
+    PNP_BUS_RELATIONS_1 = Verbose TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "PDO %p";
+    PNP_BUS_RELATIONS_2 = Verbose TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "PDO %p PDO %p";
+    PNP_BUS_RELATIONS_3 = Verbose TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "PDO %p PDO %p PDO %p";
+    PNP_BUS_RELATIONS_4 = Verbose TRACINGPNP "FxPkgPnp::HandleQueryBusRelations" "PDO %p PDO %p PDO %p PDO %p";
     FDO_RELATIONS_ENTER = Verbose TRACINGPNP "FxPkgFdo::PnpQueryDeviceRelations" "Entering QueryDeviceRelations handler, type %!DEVICE_RELATION_TYPE!";
     FDO_RELATIONS_EXIT = Verbose TRACINGPNP "FxPkgFdo::PnpQueryDeviceRelations" "Exiting QueryDeviceRelations handler, status %!STATUS!";
     DEVICE_DELETING = Information TRACINGDEVICE "FxDevice::Destroy" "Deleting !devobj %p, WDFDEVICE %p, attached to !devobj %p";
@@ -166,6 +171,12 @@ sites! {
     CHILD_ADD_EXIT = Verbose TRACINGPNP "imp_WdfChildListAddOrUpdateChildDescriptionAsPresent" "Exit: WDFCHILDLIST %p, %!STATUS!";
     CHILD_MISSING_ENTER = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Enter: WDFCHILDLIST %p";
     CHILD_MISSING_EXIT = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Exit: WDFCHILDLIST %p, %!STATUS!";
+    CHILDREN_NOTHING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Nothing to report on WDFCHILDLIST %p, returning early";
+    CHILDREN_MODIFY_BEGIN = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "Begin processing modifications on WDFCHILDLIST %p";
+    CHILDREN_MODIFY_END = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "end processing modifications on WDFCHILDLIST %p";
+    CHILD_CREATING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Creating PDO device object from reported device";
+    CHILD_REPORTING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Reporting PDO WDFDEVICE %p !devobj %p";
+    CHILD_NOT_PRESENT = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p in a not present state, need to report as missing";
     CHILD_CREATED = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO created successfully, WDFDEVICE %p !devobj %p";
     CHILD_GONE = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p reported as missing to pnp";
     CHILDREN_REMOVED = Information TRACINGPNP "FxChildList::NotifyDeviceRemove" "WDFCHILDLIST %p:  removing children";
