@@ -6,6 +6,7 @@ use common::{READ_CARD, accounting, card_text};
 use vbus::bus::{BusConfig, PreprocessStyle};
 use vbus::wdm::FilterStyle::{self, Copy, Skip};
 use vbus::wdm::constants::*;
+use vbus::wdm::{Major, Step};
 use vbus::{Setup, VirtualBus};
 
 fn watched(setup: &Setup) -> (VirtualBus, String) {
@@ -105,4 +106,19 @@ fn a_stack_that_no_irp_is_big_enough_for_is_refused_with_its_number() {
     let setup = vbus::Setup::default().bus_extra_stack(126);
     let refused = setup.build().err().unwrap().to_string();
     assert!(refused.contains("the bus's stack would have StackSize 128"), "{refused}");
+}
+
+#[test]
+fn a_pnp_irp_takes_a_location_of_every_framework_device_on_its_way() {
+    let mut vbus = story().bus_extra_stack(3).build().unwrap();
+    let service = vbus.service().unwrap();
+    vbus.machine.watch_irps();
+    service.unplug(&mut vbus.machine, vbus::bus::ReaderId(7)).unwrap();
+    let seen = vbus.machine.take_observations();
+    let of_reader = |seen: &&vbus::wdm::Observation| {
+        matches!(seen.step, Step::Call { major: Major::Pnp, .. }) && seen.stack_count == 4
+    };
+    let locations: Vec<i8> = seen.iter().filter(of_reader).map(|seen| seen.current_location).collect();
+    // The filter skips its own, so that the reader's is the first: SURPRISE_REMOVAL, then REMOVE.
+    assert_eq!(locations, [4, 4, 3, 4, 4, 3]);
 }

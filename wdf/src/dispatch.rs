@@ -56,7 +56,8 @@ pub(crate) fn to_package(m: &mut Machine, device: Device, irp: Irp) -> NtStatus 
         Major::Read | Major::Write | Major::DeviceControl | Major::InternalDeviceControl => io(m, device, irp),
         Major::Create | Major::Cleanup | Major::Close | Major::Shutdown => general(m, device, irp),
         Major::Pnp => pnp::dispatch(m, device, irp),
-        Major::Power | Major::SystemControl => match device.lower_device(m) {
+        major @ (Major::Power | Major::SystemControl) => match device.lower_device(m) {
+            Some(lower) if major == Major::Power => copy_down(m, irp, lower),
             Some(lower) => pass_down(m, irp, lower),
             None => {
                 let status = m[irp].io_status.status;
@@ -79,6 +80,15 @@ fn default(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
 /// `IoSkipCurrentIrpStackLocation` and `IoCallDriver`.
 pub(crate) fn pass_down(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
     m[irp].skip_current_location();
+    irp.call_driver(m, lower)
+}
+
+/// `IoCopyCurrentIrpStackLocationToNext` and `IoCallDriver`: the PnP and power packages give the lower driver a location
+/// of its own even where they need no completion routine.
+///
+/// Source: S/irphandlers/pnp/fxpkgfdo.cpp:329, 1265; S/irphandlers/pnp/fdopower.cpp:81.
+pub(crate) fn copy_down(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
+    m[irp].copy_current_to_next();
     irp.call_driver(m, lower)
 }
 

@@ -12,7 +12,7 @@ use vbus_wdm::{
 };
 
 use crate::device::{self, Device, DeviceKind};
-use crate::dispatch::pass_down;
+use crate::dispatch::copy_down;
 use crate::framework::{fx, trace};
 use crate::object::Handle;
 use crate::trace::sites;
@@ -169,7 +169,7 @@ fn down_or_succeed(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     match device.lower_device(m) {
         Some(lower) => {
             m[irp].io_status.status = STATUS_SUCCESS;
-            pass_down(m, irp, lower)
+            copy_down(m, irp, lower)
         }
         None => irp.complete_with(m, STATUS_SUCCESS, 0),
     }
@@ -178,7 +178,7 @@ fn down_or_succeed(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
 /// FDOs and filters pass the IRP on; a PDO leaves its status as it came.
 fn down_or_leave(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     match device.lower_device(m) {
-        Some(lower) => pass_down(m, irp, lower),
+        Some(lower) => copy_down(m, irp, lower),
         None => {
             let status = m[irp].io_status.status;
             irp.complete_with(m, status, 0)
@@ -242,8 +242,7 @@ fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let status = match device.lower_device(m) {
         Some(lower) => {
             m[irp].io_status.status = STATUS_SUCCESS;
-            m[irp].skip_current_location();
-            irp.call_driver(m, lower)
+            copy_down(m, irp, lower)
         }
         None => irp.complete_with(m, STATUS_SUCCESS, 0),
     };
