@@ -1,7 +1,7 @@
 //! One request, watched: what it was allocated with, where it arrived, who refused it, what it left in the log.
 
 use vbus_bus::{IOCTL_VBUS_EXCHANGE, OpenError, ReaderId};
-use vbus_wdf::LogLine;
+use vbus_wdf::{Level, LogLine};
 use vbus_wdm::{DeviceObject, IoStatus, Step};
 
 use crate::explain::Shortfall;
@@ -52,7 +52,7 @@ impl Probe {
 
     /// Whether the format call refused the request.
     pub fn refused_in_format(&self) -> bool {
-        self.log.iter().any(|line| line.function == "FxRequestBase::ValidateTarget")
+        self.log.iter().any(|line| line.function == "FxRequestBase::ValidateTarget" && line.level == Level::Error)
     }
 }
 

@@ -302,7 +302,7 @@ fn verify(m: &mut Machine, request: Request, target: IoTarget, stack_size: i8) -
         fx.trace(driver, &sites::NOT_FORMATTED, [handle, status.0.into()]);
         return Err(status);
     };
-    let left = m[irp].current_location() - 1;
+    let left = m[irp].current_location().saturating_sub(1);
     if left < stack_size {
         let arguments =
             [handle, irp.address(), left as u64, target.object().handle(), stack_size as u64, status.0.into()];

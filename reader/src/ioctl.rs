@@ -25,9 +25,9 @@ pub const IOCTL_SMARTCARD_POWER: IoctlCode = smartcard(1);
 pub const IOCTL_SMARTCARD_GET_ATTRIBUTE: IoctlCode = smartcard(2);
 /// Send an APDU. Input and output begin with a SCARD_IO_REQUEST: u32 protocol, u32 length of this header.
 pub const IOCTL_SMARTCARD_TRANSMIT: IoctlCode = smartcard(5);
-/// Complete when a card is there.
+/// Complete when a card is there: at once if one is; a request that would have to wait is refused as not supported.
 pub const IOCTL_SMARTCARD_IS_PRESENT: IoctlCode = smartcard(10);
-/// Complete when no card is there.
+/// Complete when no card is there, as [`IOCTL_SMARTCARD_IS_PRESENT`] the other way round.
 pub const IOCTL_SMARTCARD_IS_ABSENT: IoctlCode = smartcard(11);
 /// Choose a protocol. Input: a u32 mask; output: the one bit that was chosen.
 pub const IOCTL_SMARTCARD_SET_PROTOCOL: IoctlCode = smartcard(12);

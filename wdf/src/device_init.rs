@@ -138,24 +138,33 @@ impl DeviceInit {
     }
 
     /// `WdfDeviceInitAssignWdmIrpPreprocessCallback`: the first one costs one stack location.
+    ///
+    /// Source: S/core/fxdevice.cpp:479-488.
     pub fn preprocess(mut self, major: Major, callback: Preprocess) -> DeviceInit {
         self.preprocess[major as usize] = Some(callback);
         self
     }
 
     /// `WdfDeviceInitSetRemoveLockOptions` with ACQUIRE_FOR_IO: costs one stack location, and uses it up.
+    ///
+    /// Source: S/core/fxdevice.cpp:490-500.
     pub fn remove_lock_for_io(mut self) -> DeviceInit {
         self.remove_lock_for_io = true;
         self
     }
 
     /// `WdfDeviceInitAllowSelfIoTarget`: costs one stack location.
+    ///
+    /// Source: S/core/fxdevice.cpp:506-508.
     pub fn allow_self_target(mut self) -> DeviceInit {
         self.self_target = true;
         self
     }
 
-    /// `WdfPdoInitAllowForwardingRequestToParent`: adds the parent's StackSize of this moment.
+    /// `WdfPdoInitAllowForwardingRequestToParent`: adds the parent's StackSize of the moment in which the
+    /// child is created.
+    ///
+    /// Source: S/core/km/fxdevicekm.cpp:295-302.
     pub fn allow_forwarding_to_parent(mut self) -> DeviceInit {
         self.forward_to_parent = true;
         self

@@ -30,9 +30,10 @@ pub struct DriverConfig {
     pub device_add: Option<DeviceAdd>,
     /// VerboseOn: verbose records reach the log.
     pub verbose: bool,
-    /// VerifierOn: all six checks of the framework verifier.
+    /// VerifierOn: what the framework verifier checks on the paths that are modelled, with its debugger breaks
+    /// ([`Driver::debugger_breaks`]).
     pub verifier: bool,
-    /// LogPages: 1 to 16; 0 stands for 1, the default.
+    /// LogPages: 1 to 16, more counts as 16; 0 stands for 1, which is Windows' default for a driver that is not verified.
     pub log_pages: u32,
 }
 

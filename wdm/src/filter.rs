@@ -1,4 +1,7 @@
 //! A pass-through filter driver: what every filter is before it does anything.
+//!
+//! Source: Windows driver documentation, "Passing IRPs down the driver stack"; smart-card filters are found above the
+//! reader's FDO, as class upper filters are.
 
 use crate::device::{DeviceObject, DriverObject};
 use crate::irp::{Control, Irp, Major};

@@ -288,13 +288,13 @@ impl IrpData {
     /// `IoGetNextIrpStackLocation`: with CurrentLocation 1 that is the IRP's own tail; nothing checks.
     #[inline]
     pub fn next_mut(&mut self) -> &mut StackLocation {
-        let at = self.at(self.current - 1);
+        let at = self.at(self.current.wrapping_sub(1));
         &mut self.locations[at]
     }
 
     /// The next location, to read.
     pub fn next(&self) -> &StackLocation {
-        &self.locations[self.at(self.current - 1)]
+        &self.locations[self.at(self.current.wrapping_sub(1))]
     }
 
     /// Location `number` (1 is the lowest driver's), if the IRP has it.
@@ -309,15 +309,19 @@ impl IrpData {
     }
 
     /// `IoSkipCurrentIrpStackLocation`: the lower driver gets this same location.
+    ///
+    /// Source: Windows driver documentation, IoSkipCurrentIrpStackLocation (wdm.h: CurrentLocation + 1, unchecked).
     #[inline]
     pub fn skip_current_location(&mut self) {
-        self.current += 1;
+        self.current = self.current.wrapping_add(1);
     }
 
     /// `IoSetNextIrpStackLocation`: gives the caller a location of its own. No check against running out.
+    ///
+    /// Source: Windows driver documentation, IoSetNextIrpStackLocation (wdm.h: CurrentLocation - 1, unchecked).
     #[inline]
     pub fn set_next_location(&mut self) {
-        self.current -= 1;
+        self.current = self.current.wrapping_sub(1);
     }
 
     #[inline]
@@ -337,6 +341,8 @@ impl IrpData {
     }
 
     /// `IoSetCompletionRoutine`: writes the routine into the *next* location and overwrites its Control.
+    ///
+    /// Source: Windows driver documentation, IoSetCompletionRoutine (wdm.h).
     #[inline]
     pub fn set_completion_routine(&mut self, routine: CompletionRoutine, context: Context, invoke: Control) {
         let next = self.next_mut();

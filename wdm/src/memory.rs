@@ -1,4 +1,6 @@
 //! Buffers: pool blocks, the caller's pages, and the MDLs that describe them.
+//!
+//! Source: Windows driver documentation, "Buffer Descriptions for I/O Control Codes".
 
 use crate::address::Pool;
 use crate::machine::Machine;

@@ -1,4 +1,7 @@
 //! What happens later: DPCs, APCs, work items and timers over a virtual clock.
+//!
+//! Source: Windows driver documentation, KeInsertQueueDpc, IoQueueWorkItem, KeSetTimer, KeWaitForSingleObject. The order
+//! between the kinds is this schedule's own: Windows promises only that a DPC runs before the IRQL drops below its own.
 
 use std::collections::{BTreeMap, VecDeque};
 

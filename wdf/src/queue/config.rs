@@ -17,7 +17,8 @@ pub enum Dispatch {
     /// Every request as it comes.
     #[default]
     Parallel,
-    /// The driver takes requests out itself.
+    /// Nothing is presented. There is no call to take requests out yet: they wait until they are cancelled or the device
+    /// goes.
     Manual,
 }
 

@@ -74,7 +74,7 @@ impl Request {
     /// The framework begins to forget the request: its IRP goes on without it. Returns the queue that gave it to its
     /// driver, for [`Request::forgotten`].
     ///
-    /// Source: S/core/fxrequestapi.cpp:1930-1990 (send and forget).
+    /// Source: S/core/fxrequest.cpp:1116-1230 (PreProcessSendAndForget, PostProcessSendAndForget).
     pub fn begin_to_forget(self, m: &mut Machine) -> Option<Queue> {
         let body = self.body(m);
         body.irp = None;

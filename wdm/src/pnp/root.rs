@@ -1,4 +1,6 @@
 //! Root-enumerated devices: the PnP manager's own bus.
+//!
+//! Source: Windows driver documentation, "Device Nodes and Device Stacks" (root-enumerated devices).
 
 use super::{DevNode, PnpMinor};
 use crate::device::{DeviceObject, DriverObject};
