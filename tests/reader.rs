@@ -5,6 +5,8 @@ mod common;
 use common::exchange;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId};
 use vbus::reader::ReaderConfig;
+use vbus::reader::atr::Atr;
+use vbus::reader::card::{Card, Mute};
 use vbus::reader::ioctl::*;
 use vbus::reader::smclib::{ATTR_ATR_STRING, PowerAction, ReaderState};
 use vbus::wdm::constants::*;
@@ -144,4 +146,40 @@ fn transmit_honours_the_header_length_and_the_protocol_that_was_chosen() {
     assert_eq!(with(2, 8, &[]).0, STATUS_INVALID_DEVICE_STATE);
     assert_eq!(with(1, 4, &[]).0, STATUS_INVALID_PARAMETER);
     assert_eq!(with(1, u32::MAX, &[]).0, STATUS_INVALID_PARAMETER);
+}
+
+/// A card that offers T=0 alone: its ATR has no TD1.
+struct OldCard;
+
+impl Card for OldCard {
+    fn cold_reset(&mut self) -> Result<Atr, Mute> {
+        Atr::parse(&[0x3B, 0x00]).map_err(|_| Mute)
+    }
+
+    fn warm_reset(&mut self) -> Result<Atr, Mute> {
+        self.cold_reset()
+    }
+
+    fn power_down(&mut self) {}
+
+    fn transmit(&mut self, _: &[u8], response: &mut Vec<u8>) {
+        response.clear();
+    }
+}
+
+#[test]
+fn only_a_protocol_that_the_card_offers_can_be_chosen() {
+    let reader = ReaderConfig { card: |_| Some(Box::new(OldCard)), ..ReaderConfig::default() };
+    let mut vbus = Setup::default().bus_extra_stack(3).reader_config(reader).reader(7).build().unwrap();
+    let file = open_reader(&mut vbus);
+    ask(&mut vbus, file, IOCTL_SMARTCARD_POWER, &word(PowerAction::ColdReset as u32));
+    let (t0, t1, default) = (1, 2, 0x8000_0000);
+    for (wanted, expected) in [
+        (t1, (STATUS_NOT_SUPPORTED, vec![])),
+        (4, (STATUS_INVALID_DEVICE_REQUEST, vec![])),
+        (default, (STATUS_SUCCESS, word(t0).to_vec())),
+        (t0 | t1, (STATUS_SUCCESS, word(t0).to_vec())),
+    ] {
+        assert_eq!(ask(&mut vbus, file, IOCTL_SMARTCARD_SET_PROTOCOL, &word(wanted)), expected, "{wanted:#x}");
+    }
 }

@@ -6,7 +6,8 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoctlCode, Irp, Machine, NtStatus, Parameters, Span};
 
-use crate::card::{Card, SHORT_RESPONSE_LEN_MAX};
+use crate::atr::Atr;
+use crate::card::{Card, Mute, SHORT_RESPONSE_LEN_MAX};
 use crate::ioctl::*;
 
 /// Reader states, by the numbers that IOCTL_SMARTCARD_GET_STATE returns.
@@ -54,6 +55,8 @@ pub(crate) struct Extension {
     state: ReaderState,
     protocol: u32,
     atr: Vec<u8>,
+    /// The protocols that it offers, as a mask.
+    offered: u32,
     /// The command and the answer of the exchange that runs; their room is kept.
     command: Vec<u8>,
     response: Vec<u8>,
@@ -89,6 +92,7 @@ impl Extension {
             state,
             protocol: 0,
             atr: Vec::with_capacity(33),
+            offered: 0,
             command: Vec::with_capacity(room),
             response: Vec::with_capacity(room),
         }
@@ -133,12 +137,19 @@ impl Extension {
             }
             _ => return Err(STATUS_INVALID_PARAMETER),
         };
-        let atr = reset.map_err(|_| STATUS_UNRECOGNIZED_MEDIA)?;
+        self.was_reset(reset)?;
+        answer(m, buffers.output, &self.atr)
+    }
+
+    /// The card answered to its reset, or did not.
+    fn was_reset(&mut self, answer: Result<Atr, Mute>) -> Result<(), NtStatus> {
+        let atr = answer.map_err(|_| STATUS_UNRECOGNIZED_MEDIA)?;
         self.atr.clear();
         self.atr.extend_from_slice(atr.as_bytes());
+        self.offered = atr.protocols().fold(0, |mask, t| mask | 1 << t) & (PROTOCOL_T0 | PROTOCOL_T1);
         self.state = ReaderState::Negotiable;
         self.protocol = 0;
-        answer(m, buffers.output, &self.atr)
+        Ok(())
     }
 
     fn attribute(&mut self, m: &mut Machine, buffers: Buffers) -> Result<u32, NtStatus> {
@@ -159,11 +170,16 @@ impl Extension {
             return Err(STATUS_INVALID_DEVICE_STATE);
         }
         if self.state != ReaderState::Specific {
+            if wanted & (PROTOCOL_T0 | PROTOCOL_T1 | PROTOCOL_DEFAULT) == 0 {
+                return Err(STATUS_INVALID_DEVICE_REQUEST);
+            }
+            // DEFAULT alone leaves the choice to the card.
+            let wanted = if wanted & (PROTOCOL_T0 | PROTOCOL_T1) == 0 { self.offered } else { wanted };
             // T=1 is preferred where both are possible.
-            self.protocol = match wanted {
-                wanted if wanted & PROTOCOL_T1 != 0 => PROTOCOL_T1,
-                wanted if wanted & (PROTOCOL_T0 | PROTOCOL_DEFAULT) != 0 => PROTOCOL_T0,
-                _ => return Err(STATUS_INVALID_DEVICE_REQUEST),
+            self.protocol = match wanted & self.offered {
+                both if both & PROTOCOL_T1 != 0 => PROTOCOL_T1,
+                both if both & PROTOCOL_T0 != 0 => PROTOCOL_T0,
+                _ => return Err(STATUS_NOT_SUPPORTED),
             };
         }
         let information = answer(m, buffers.output, &self.protocol.to_le_bytes())?;
@@ -195,10 +211,8 @@ impl Extension {
     fn exchange(&mut self, m: &mut Machine, buffers: Buffers) -> Result<u32, NtStatus> {
         let card = self.card.as_mut().ok_or(STATUS_NO_MEDIA)?;
         if self.state < ReaderState::Negotiable {
-            let atr = card.cold_reset().map_err(|_| STATUS_UNRECOGNIZED_MEDIA)?;
-            self.atr.clear();
-            self.atr.extend_from_slice(atr.as_bytes());
-            self.state = ReaderState::Negotiable;
+            let answer = card.cold_reset();
+            self.was_reset(answer)?;
         }
         match buffers.input.filter(|input| !input.is_empty()) {
             Some(command) => {
