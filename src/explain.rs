@@ -45,6 +45,11 @@ impl fmt::Display for Shortfall {
             f,
             "  the request's IRP came from the I/O manager with {count} stack locations: the top device of {driver}'s stack has StackSize {count}"
         )?;
+        match count - at {
+            0 => {}
+            1 => writeln!(f, "  the driver above {driver} used 1 of them")?,
+            used => writeln!(f, "  the drivers above {driver} used {used} of them")?,
+        }
         writeln!(f, "  it reached {driver}'s FDO at location {at}, which leaves {left} for lower drivers")?;
         writeln!(f, "  target {} needs {needs}", self.target)?;
         writeln!(f, "  the framework did not allocate this IRP, so it may not reallocate it")?;

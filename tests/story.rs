@@ -111,6 +111,14 @@ fn every_option_changes_the_one_thing_it_names() {
 }
 
 #[test]
+fn the_error_accounts_for_every_location_that_filters_above_the_bus_used() {
+    let used = |arguments: &str| text(arguments).lines().find(|line| line.contains("used")).map(str::to_owned);
+    assert_eq!(used(""), None);
+    assert_eq!(used("--filters 1").unwrap(), "  the driver above vbus used 1 of them");
+    assert_eq!(used("--filters 3").unwrap(), "  the drivers above vbus used 3 of them");
+}
+
+#[test]
 fn the_same_story_is_told_byte_for_byte_every_time() {
     assert_eq!(text("--filters 2"), text("--filters 2"));
 }
