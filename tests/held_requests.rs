@@ -1,9 +1,9 @@
 //! Requests that a driver holds, gives back, or lets others cancel.
 
-use vbus::iotarget::{CompletionParams, IoTarget, SendOptions, SendRequest};
+use vbus::iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{Context, Installation, IoctlCode, Irp, Machine, Major, NtStatus, OpenOptions, Parameters};
+use vbus::wdm::{Context, Installation, IoctlCode, Irp, Machine, Major, NtStatus, OpenOptions, Parameters, Stop};
 
 const CODE: IoctlCode = IoctlCode(0x0022_0003);
 
@@ -143,4 +143,36 @@ fn a_request_that_was_kept_over_the_loss_of_power_is_asked_for_again_when_the_de
     m.remove_device(root).unwrap().unwrap();
     assert_eq!(m.extension::<Seen>().stops, [StopAction::Suspend, StopAction::Purge]);
     assert_eq!(m[irp].io_status.status, STATUS_DEVICE_REMOVED);
+}
+
+/// Formats a request of its own with the memories of the one that came, and completes that one first.
+fn completes_too_early(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStatus> {
+    let device = init.filter().create(m, Attributes::none())?;
+    let queue = Queue::config(Dispatch::Parallel).on_default(|m, queue, request| {
+        let device = queue.device(m);
+        let target = IoTarget::default_of(m, device).unwrap();
+        let own = target.create_request(m, Attributes::none()).unwrap();
+        let input = Data::Memory(request.input_memory(m).unwrap());
+        target.format_ioctl(m, own, CODE, input, Data::None).unwrap();
+        let deletes_first = std::mem::replace(&mut m.extension_mut::<Seen>().cancelled, 1) == 0;
+        if deletes_first {
+            own.delete(m);
+        }
+        request.complete(m, STATUS_SUCCESS);
+    });
+    queue.create_default(m, device)?;
+    Ok(())
+}
+
+#[test]
+fn completing_a_request_whose_memory_another_one_uses_is_bug_check_0x10d_3() {
+    let mut m = machine(answers, Some(completes_too_early));
+    let file = m.create_file("\\\\.\\H", OpenOptions::READ_WRITE).unwrap().unwrap();
+    let code = IoctlCode(0x0022_0000);
+    assert_eq!(m.device_io_control(file, code, b"abcd", &mut []).unwrap().status, STATUS_SUCCESS, "deleted before");
+    let stop = m.device_io_control(file, code, b"abcd", &mut []).unwrap_err();
+    let Stop::BugCheck(check) = stop else { unreachable!("{stop}") };
+    assert_eq!((check.code, check.parameters[0], check.parameters[2]), (0x10D, 3, 1));
+    let told = check.log.iter().any(|line| line.contains("completed with outstanding references on WDFMEMORY"));
+    assert!(told, "{:?}", check.log);
 }

@@ -3,7 +3,7 @@
 //! Source: S/targets/general/fxiotargetapi.cpp:829-936 (read, write), 1220-1379 (I/O control);
 //! S/targets/general/km/fxiotargetkm.cpp:34-276, 280-523.
 
-use vbus_wdf::layer::{Parts, sites, take_fx, trace};
+use vbus_wdf::layer::{Parts, lend_memory, return_memory, sites, take_fx, trace};
 use vbus_wdf::{Handle, Memory, Ownership, Request, Transfer};
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoType, IoctlCode, Irp, Machine, Major, Method, NtStatus, Parameters, Span, StackLocation};
@@ -256,9 +256,15 @@ impl IoTarget {
         request: Request,
         irp: Irp,
         (major, parameters): (Major, Parameters),
-        formatting: Formatting,
+        mut formatting: Formatting,
         params: CompletionParams,
     ) {
+        formatting.borrowed = [params.input, params.output].map(|memory| match memory {
+            // Its own memories are given back before its own completion looks.
+            Some(Memory::OfRequest(owner, _)) => Some(owner).filter(|&owner| owner != request),
+            _ => None,
+        });
+        formatting.borrowed.into_iter().flatten().for_each(|owner| lend_memory(m, owner));
         let mut fx = take_fx(m);
         let own_file = self.body_in(&mut fx).file;
         let Parts { ownership, release: on_release, state, .. } = parts(&mut fx, request);
@@ -288,6 +294,7 @@ fn remember(m: &mut Machine, irp: Irp) -> Formatting {
         user_buffer: data.user_buffer,
         flags: data.flags,
         buffered: None,
+        borrowed: [None; 2],
     }
 }
 
@@ -320,4 +327,5 @@ fn release(m: &mut Machine, request: Request) {
     if let Some((buffer, _)) = formatting.buffered {
         m.free_block(buffer);
     }
+    formatting.borrowed.into_iter().flatten().for_each(|owner| return_memory(m, owner));
 }

@@ -53,6 +53,8 @@ pub(crate) struct Formatting {
     pub(crate) flags: u32,
     /// The system buffer that the framework made for METHOD_BUFFERED, and where its output belongs.
     pub(crate) buffered: Option<(Span, Option<Span>)>,
+    /// The requests whose memories it uses.
+    pub(crate) borrowed: [Option<Request>; 2],
 }
 
 /// A request's part in being sent.

@@ -33,7 +33,7 @@ pub use tree::Deletable;
 pub mod layer {
     pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::object::{Class, body_of, create_general, peek_body};
-    pub use crate::request::{Parts, Release, peek_state, release_formatting, replace_irp};
+    pub use crate::request::{Parts, Release, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
     pub use crate::trace::sites;
     pub use crate::verifier::{debug_break, request_fatal_error, wdf_violation};
 }

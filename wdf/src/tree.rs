@@ -67,6 +67,8 @@ impl Object {
         self.call_back(m, Header::cleanup_callback);
         if let Some(class) = self.class(m) {
             (class.dispose)(m, self);
+        } else if self.kind == Kind::Request {
+            crate::request::disposed(m, self);
         }
         self.header(m).phase = Phase::Disposed;
         true

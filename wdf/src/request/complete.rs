@@ -3,11 +3,12 @@
 //! Source: S/core/fxrequest.cpp:522-885, S/inc/private/common/fxrequest.hpp:792.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{IoStatus, Machine, NtStatus};
+use vbus_wdm::{IoStatus, Irp, Machine, NtStatus, Span};
 
-use super::{Ownership, Request};
+use super::{Memory, Ownership, Request, Transfer};
 use crate::driver::Driver;
-use crate::framework::{Fx, take_fx};
+use crate::framework::{Fx, take_fx, trace};
+use crate::object::Handle;
 use crate::queue::Queue;
 use crate::trace::sites;
 use crate::verifier;
@@ -24,7 +25,8 @@ impl Request {
 
     /// `WdfRequestCompleteWithInformation`.
     ///
-    /// The request's handle is stale afterwards. A request of the driver's own cannot be completed, only deleted.
+    /// The request's handle is stale afterwards. A request of the driver's own cannot be completed, only deleted: bug
+    /// check 0x10D/7. One whose memories another formatted request uses cannot be completed yet: 0x10D/3.
     pub fn complete_with_information(self, m: &mut Machine, status: NtStatus, information: u64) {
         let mut fx = take_fx(m);
         let body = fx.request(self);
@@ -46,12 +48,38 @@ impl Request {
             self.0.dispose(m);
             self.0.destroy_children(m);
         }
+        let body = self.body(m);
+        if body.lent > 0 {
+            self.completed_while_lent(m, irp);
+        }
+        body.irp = None;
         m[irp].io_status = IoStatus { status, information };
         let body = self.body(m);
-        body.irp = None;
         let queue = body.queue.take().filter(|_| !body.waiting);
         irp.complete(m);
         self.leave_queue(m, queue);
+    }
+
+    /// Somebody still uses memories that end with this request: bug check 0x10D/3 with how many.
+    ///
+    /// Source: S/core/fxrequest.cpp:775-814.
+    #[cold]
+    fn completed_while_lent(self, m: &mut Machine, irp: Irp) -> ! {
+        let driver = self.driver(m);
+        let lent = self.body(m).lent;
+        let [input, output] = [Transfer::Input, Transfer::Output]
+            .map(|way| self.buffer(m, way).ok().map(|span| (Memory::OfRequest(self, way).handle(), span)));
+        let handle = |memory: Option<(u64, Span)>| memory.map_or(0, |(handle, _)| handle);
+        let major = m[irp].current().major as u64;
+        let arguments = [self.0.handle(), irp.address(), major, handle(input), handle(output)];
+        trace(m, driver, &sites::REQUEST_MEMORY_LENT, arguments);
+        if let Some((handle, span)) = input {
+            trace(m, driver, &sites::REQUEST_INPUT_LENT, [handle, span.address(), 0, span.len().into()]);
+        }
+        if let Some((handle, span)) = output {
+            trace(m, driver, &sites::REQUEST_OUTPUT_LENT, [handle, span.address(), 0, span.len().into()]);
+        }
+        verifier::wdf_violation(m, Some(driver), 3, [self.0.handle(), lent.into()], "WdfRequestComplete")
     }
 
     /// The queue that gave the request to the driver may give the next one; then the request itself goes.

@@ -6,7 +6,7 @@ use vbus_wdm::{Irp, Machine};
 
 use super::{Ownership, Release, Request, RequestBody};
 use crate::driver::Driver;
-use crate::framework::fx;
+use crate::framework::{fx, fx_mut};
 use crate::queue::Queue;
 
 /// A request as the layer above works with it, found with one look.
@@ -58,6 +58,19 @@ pub fn peek_state<T: Any>(m: &Machine, request: Request) -> Option<&T> {
 pub fn release_formatting(m: &mut Machine, request: Request) {
     if let Some(release) = request.body(m).release.take() {
         release(m, request);
+    }
+}
+
+/// Another request was formatted with a memory of this one, which must not be completed before that ends.
+pub fn lend_memory(m: &mut Machine, owner: Request) {
+    owner.body(m).lent += 1;
+}
+
+/// The other request is formatted no longer. An owner that is gone has stopped the machine when it was completed, or was
+/// deleted.
+pub fn return_memory(m: &mut Machine, owner: Request) {
+    if let Some(body) = fx_mut(m).requests.get_mut(owner.0.id) {
+        body.lent = body.lent.saturating_sub(1);
     }
 }
 

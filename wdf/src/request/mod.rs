@@ -22,7 +22,7 @@ use crate::verifier;
 
 pub use buffers::{Memory, Transfer};
 pub use cancel::RequestCancel;
-pub use layer::{Parts, peek_state, release_formatting, replace_irp};
+pub use layer::{Parts, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
 
 /// A WDFREQUEST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +71,8 @@ pub(crate) struct RequestBody {
     upper: Box<dyn Any>,
     upper_type: TypeId,
     release: Option<Release>,
+    /// How many formatted requests use this one's memories.
+    lent: u32,
 }
 
 impl Default for RequestBody {
@@ -87,6 +89,7 @@ impl Default for RequestBody {
             upper: Box::new(()),
             upper_type: TypeId::of::<()>(),
             release: None,
+            lent: 0,
         }
     }
 }
@@ -109,6 +112,7 @@ impl RequestBody {
         self.acknowledged = false;
         self.cancel = None;
         self.release = None;
+        self.lent = 0;
     }
 }
 
@@ -287,6 +291,18 @@ impl Request {
     /// The request that [`Request::to_context`] made a word of.
     pub fn from_context(context: Context) -> Option<Request> {
         Id::from_word(context.0).map(|id| Request(Object { kind: Kind::Request, id }))
+    }
+}
+
+/// A request of the driver's own is deleted: it is formatted no longer, even while it is out, so that the request whose
+/// memories it used can be completed.
+///
+/// Source: S/core/fxrequestbase.cpp:137-190.
+pub(crate) fn disposed(m: &mut Machine, object: Object) {
+    let request = Request(object);
+    let body = request.body(m);
+    if body.ownership != Ownership::FromIo && body.irp.is_some() {
+        layer::release_formatting(m, request);
     }
 }
 

@@ -60,6 +60,9 @@ sites! {
     // S/core/fxrequest.cpp, S/inc/private/common/fxrequest.hpp, S/core/fxrequestbase.cpp, S/core/fxrequestapi.cpp
     REQUEST_CREATE = Verbose TRACINGREQUEST "FxRequest::_Create" "Irp %p Ownership %!FxRequestIrpOwnership! FxRequest %p, status %!STATUS!";
     REQUEST_COMPLETE = Verbose TRACINGREQUEST "FxRequest::Complete" "Completing WDFREQUEST 0x%p for IRP 0x%p with Information 0x%I64x, %!STATUS!";
+    REQUEST_MEMORY_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFREQUEST 0x%p, PIRP 0x%p, Major Function 0x%x,  completed with outstanding references on WDFMEMORY 0x%p or 0x%p retrieved from this request";
+    REQUEST_INPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
+    REQUEST_OUTPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "IOCTL output WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
     REQUEST_CONVERT = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Converting WDF NTSTATUS value 0x%x...";
     REQUEST_CONVERT_UNKNOWN = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Unknown WDF NTSTATUS 0x%x";
     REQUEST_CONVERTED = Error TRACINGREQUEST "FxRequest::CompleteInternal" "... to %!STATUS!";
