@@ -248,3 +248,11 @@ fn an_overlapped_warning_brings_its_output_along_as_a_success_does() {
         assert_eq!((result.status, result.information, output), (STATUS_BUFFER_OVERFLOW, 2, [0xEE, 0xEE, 0, 0]));
     }
 }
+
+#[test]
+fn only_an_overlapped_handle_starts_a_request_without_waiting() {
+    let mut m = machine(answer(STATUS_SUCCESS, 0, false));
+    let file = m.create_file("\\\\.\\Answers", OpenOptions::READ_WRITE).unwrap().unwrap();
+    let started = m.start_io_control(file, code(Method::Buffered), &[], &[]).unwrap();
+    assert_eq!(started, Err(STATUS_INVALID_PARAMETER));
+}

@@ -73,8 +73,8 @@ impl Machine {
     }
 
     /// `DeviceIoControl` on an overlapped handle. The inner result is what the API returns at once: STATUS_PENDING
-    /// comes as `Ok`, as does a success; an error that a driver returned without pending has no completion to wait
-    /// for.
+    /// comes as `Ok`, as does a success or a warning; an error that a driver returned without pending has no completion
+    /// to wait for. A synchronous handle is STATUS_INVALID_PARAMETER.
     ///
     /// `output` is the program's buffer as it is now; the request keeps its own copy until it is collected.
     ///
@@ -88,6 +88,10 @@ impl Machine {
         output: &[u8],
     ) -> Result<Result<Overlapped, NtStatus>, Stop> {
         self.run(|m| {
+            // On a synchronous handle the API itself waits, which [`Machine::device_io_control`] does.
+            if !file.data(m)?.overlapped {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
             let id = m.issue(file, code, input, output)?;
             let returned = m.user_request(id).dispatch_returned;
             if !returned.is_error() {
