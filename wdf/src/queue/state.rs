@@ -37,7 +37,9 @@ impl Queue {
         let Some(on_stop) = self.body(m).callbacks.stop else { return };
         for request in self.body(m).owned.clone() {
             if self.body(m).owned.contains(&request) {
+                request.in_io_stop(m, true);
                 on_stop(m, self, request, action);
+                request.in_io_stop(m, false);
             }
         }
     }

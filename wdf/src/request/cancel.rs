@@ -6,8 +6,9 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{CancelRoutine, DeviceObject, Irp, Machine, NtStatus};
 
 use super::{Request, RequestBody};
-use crate::framework::fx;
+use crate::framework::{fx, fx_mut};
 use crate::queue::Queue;
+use crate::trace::sites;
 
 /// EvtRequestCancel: completes the request, normally with STATUS_CANCELLED.
 pub type RequestCancel = fn(&mut Machine, Request);
@@ -45,6 +46,13 @@ impl Request {
         }
     }
 
+    /// EvtIoStop is called for it, or has returned; it may be gone then.
+    pub(crate) fn in_io_stop(self, m: &mut Machine, now: bool) {
+        if let Some(body) = fx_mut(m).requests.get_mut(self.0.id) {
+            body.in_io_stop = now;
+        }
+    }
+
     pub(crate) fn is_acknowledged(self, m: &Machine) -> bool {
         fx(m).requests.get(self.0.id).is_none_or(|body| body.acknowledged)
     }
@@ -53,13 +61,20 @@ impl Request {
     ///
     /// # Errors
     /// STATUS_CANCELLED if it is cancelled already: the routine is not called, the driver completes the request.
+    /// STATUS_INVALID_DEVICE_REQUEST for a request that no queue presented.
+    ///
+    /// Source: S/core/fxrequestapi.cpp:3468-3540.
     pub fn mark_cancelable(self, m: &mut Machine, routine: RequestCancel) -> Result<(), NtStatus> {
+        self.require_queue(m, &sites::MARK_WITHOUT_QUEUE)?;
         let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
-        self.body(m).cancel = Some(routine);
+        let body = self.body(m);
+        body.cancel = Some(routine);
+        body.cancelable = true;
         self.mark_irp(m, irp);
         irp.set_cancel_routine(m, Some(cancelled_in_driver));
         if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
-            self.body(m).cancel = None;
+            let body = self.body(m);
+            (body.cancel, body.cancelable) = (None, false);
             return Err(STATUS_CANCELLED);
         }
         Ok(())
@@ -69,7 +84,12 @@ impl Request {
     ///
     /// # Errors
     /// STATUS_CANCELLED if the cancel routine ran, will run, or was never set: hands off the request.
+    /// STATUS_INVALID_DEVICE_REQUEST for a request that no queue presented and, under the verifier, for one that was not
+    /// marked.
     pub fn unmark_cancelable(self, m: &mut Machine) -> Result<(), NtStatus> {
+        self.require_queue(m, &sites::UNMARK_WITHOUT_QUEUE)?;
+        self.verify_cancelable(m)?;
+        self.body(m).cancelable = false;
         let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
         match irp.set_cancel_routine(m, None) {
             Some(_) => {
@@ -86,8 +106,11 @@ impl Request {
     }
 
     /// `WdfRequestStopAcknowledge` in EvtIoStop: the driver keeps the request over the loss of power, or gives it
-    /// back to the head of its queue.
+    /// back to the head of its queue. Outside EvtIoStop it does nothing, and the verifier says so.
     pub fn stop_acknowledge(self, m: &mut Machine, requeue: bool) {
+        if !self.is_in_io_stop(m) {
+            return;
+        }
         match self.queue(m).filter(|_| requeue) {
             Some(queue) => queue.put_back(m, self),
             None => self.body(m).acknowledged = true,

@@ -29,11 +29,22 @@ impl Request {
     /// check 0x10D/7. One whose memories another formatted request uses cannot be completed yet: 0x10D/3.
     pub fn complete_with_information(self, m: &mut Machine, status: NtStatus, information: u64) {
         let mut fx = take_fx(m);
+        let owned = fx.request(self).is_driver_owned();
+        if owned || self.refused_by_verifier(m, &sites::REQUEST_NOT_OWNED).is_ok() {
+            self.complete_internal(m, status, information);
+        }
+    }
+
+    fn complete_internal(self, m: &mut Machine, status: NtStatus, information: u64) {
+        let mut fx = take_fx(m);
         let body = fx.request(self);
         let (driver, ownership, irp) = (body.header.driver(), body.ownership, body.irp);
         let (release, bare) = (body.release.take(), body.header.is_bare());
         if ownership != Ownership::FromIo {
             // Nobody waits for it: the framework frees an object that others still use.
+            let address = irp.map_or(0, |irp| irp.address());
+            fx.trace(driver, &sites::REQUEST_COMPLETE, [self.0.handle(), address, information, status.0.into()]);
+            trace(m, driver, &sites::REQUEST_FREED, [self.0.handle(), self.0.address()]);
             verifier::wdf_violation(m, Some(driver), 7, [self.0.handle(), self.0.address()], "WdfRequestComplete");
         }
         let Some(irp) = irp else { return };
@@ -102,7 +113,7 @@ impl Request {
 
     /// Completion of a request that the driver never saw or has no callback for.
     pub(crate) fn complete_by_framework(self, m: &mut Machine, status: NtStatus) {
-        self.complete_with_information(m, status, 0);
+        self.complete_internal(m, status, 0);
     }
 }
 

@@ -4,6 +4,7 @@ mod buffers;
 mod cancel;
 mod complete;
 mod layer;
+mod verify;
 
 use std::any::{Any, TypeId};
 
@@ -67,6 +68,10 @@ pub(crate) struct RequestBody {
     /// The driver acknowledged EvtIoStop for it without giving it back.
     acknowledged: bool,
     cancel: Option<RequestCancel>,
+    /// The driver marked it and did not unmark it.
+    cancelable: bool,
+    /// EvtIoStop runs for it.
+    in_io_stop: bool,
     /// What the layer above keeps for each request, and its type; it stays with the place.
     upper: Box<dyn Any>,
     upper_type: TypeId,
@@ -86,6 +91,8 @@ impl Default for RequestBody {
             waiting: false,
             acknowledged: false,
             cancel: None,
+            cancelable: false,
+            in_io_stop: false,
             upper: Box::new(()),
             upper_type: TypeId::of::<()>(),
             release: None,
@@ -111,6 +118,8 @@ impl RequestBody {
         self.waiting = false;
         self.acknowledged = false;
         self.cancel = None;
+        self.cancelable = false;
+        self.in_io_stop = false;
         self.release = None;
         self.lent = 0;
     }

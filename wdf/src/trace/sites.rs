@@ -60,6 +60,12 @@ sites! {
     // S/core/fxrequest.cpp, S/inc/private/common/fxrequest.hpp, S/core/fxrequestbase.cpp, S/core/fxrequestapi.cpp
     REQUEST_CREATE = Verbose TRACINGREQUEST "FxRequest::_Create" "Irp %p Ownership %!FxRequestIrpOwnership! FxRequest %p, status %!STATUS!";
     REQUEST_COMPLETE = Verbose TRACINGREQUEST "FxRequest::Complete" "Completing WDFREQUEST 0x%p for IRP 0x%p with Information 0x%I64x, %!STATUS!";
+    REQUEST_FREED = Fatal TRACINGOBJECT "FxObject::~FxObject" "Handle WDFREQUEST %p (raw object %p) was freed using WdfObjectDereference(), not WdfObjectDelete()";
+    REQUEST_NOT_OWNED = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsDriverOwned" "WDFREQUEST 0x%p is not owned by the driver, %!STATUS!";
+    REQUEST_NOT_CANCELABLE = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsCancelable" "WDFREQUEST 0x%p is not cancelable, %!STATUS!";
+    REQUEST_NOT_IN_IO_STOP = Error TRACINGIO "FxRequest::Vf_VerifyRequestIsInEvtIoStopContext" "This call is valid only in EvtIoStop callback, WDFREQUEST 0x%p, %!STATUS!";
+    MARK_WITHOUT_QUEUE = Error TRACINGREQUEST "imp_WdfRequestMarkCancelableEx" "WDFREQUEST %p doesn't belong to any queue %!STATUS!";
+    UNMARK_WITHOUT_QUEUE = Error TRACINGREQUEST "imp_WdfRequestUnmarkCancelable" "WDFREQUEST %p doesn't belong to any queue %!STATUS!";
     REQUEST_MEMORY_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFREQUEST 0x%p, PIRP 0x%p, Major Function 0x%x,  completed with outstanding references on WDFMEMORY 0x%p or 0x%p retrieved from this request";
     REQUEST_INPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
     REQUEST_OUTPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "IOCTL output WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
