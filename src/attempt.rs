@@ -52,7 +52,10 @@ impl Attempt {
     }
 
     /// A table of attempts at a target of this stack size, with ANSI styles.
-    pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, attempts: &[Attempt], needs: i8) -> fmt::Result {
+    ///
+    /// # Errors
+    /// The formatter's.
+    pub fn write_table(f: &mut fmt::Formatter<'_>, attempts: &[Attempt], needs: i8) -> fmt::Result {
         writeln!(f, "{BOLD}bus StackSize  IRP locations  at the bus FDO  left below  target needs  result{PLAIN}")?;
         for tried in attempts {
             let (size, count, at) = (tried.bus_stack_size, tried.irp_stack_count, tried.current_location);

@@ -4,11 +4,16 @@ use std::fmt;
 
 use vbus_wdm::NtStatus;
 
-pub(crate) const BOLD: &str = "\x1b[1m";
-pub(crate) const RED: &str = "\x1b[1;31m";
-pub(crate) const GREEN: &str = "\x1b[1;32m";
-pub(crate) const DIM: &str = "\x1b[2m";
-pub(crate) const PLAIN: &str = "\x1b[0m";
+/// ANSI style of headlines.
+pub const BOLD: &str = "\x1b[1m";
+/// ANSI style of what failed.
+pub const RED: &str = "\x1b[1;31m";
+/// ANSI style of what works, and of what to do.
+pub const GREEN: &str = "\x1b[1;32m";
+/// ANSI style of asides.
+pub const DIM: &str = "\x1b[2m";
+/// Ends any style.
+pub const PLAIN: &str = "\x1b[0m";
 
 /// A dispatched request with too few stack locations for its target, in numbers.
 ///
@@ -64,8 +69,12 @@ impl fmt::Display for Shortfall {
     }
 }
 
-/// Two stacks beside each other, highest devices first, with what they are and their StackSizes.
-pub(crate) fn write_stacks(f: &mut fmt::Formatter<'_>, left: &Stack, right: &Stack, mark: &str) -> fmt::Result {
+/// Two stacks beside each other, highest devices first, with what they are and their StackSizes. `mark` stands behind
+/// the first line.
+///
+/// # Errors
+/// The formatter's.
+pub fn write_stacks(f: &mut fmt::Formatter<'_>, left: &Stack, right: &Stack, mark: &str) -> fmt::Result {
     let cell = |stack: &Stack, row: usize| match stack.get(row) {
         Some((driver, size)) => {
             let role = ["PDO", "FDO", "filter"][(stack.len() - 1 - row).min(2)];
@@ -80,8 +89,9 @@ pub(crate) fn write_stacks(f: &mut fmt::Formatter<'_>, left: &Stack, right: &Sta
     Ok(())
 }
 
-/// A stack as text: the drivers' names and their devices' StackSizes, highest first.
-pub(crate) type Stack = Vec<(String, i8)>;
+/// A stack as text: the drivers' names and their devices' StackSizes, highest first: what
+/// [`crate::VirtualBus::describe`] gives.
+pub type Stack = Vec<(String, i8)>;
 
 /// A status as an error's headline names it: `STATUS_REQUEST_NOT_ACCEPTED (0xC00000D0)`.
 pub(crate) fn status(status: NtStatus) -> String {
@@ -92,6 +102,6 @@ pub(crate) fn status(status: NtStatus) -> String {
 }
 
 /// Bytes as people write APDUs: `00 B0 81 00 00`.
-pub(crate) fn spaced_hex(bytes: &[u8]) -> String {
+pub fn spaced_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
 }

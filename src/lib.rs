@@ -22,7 +22,7 @@
 //! ```
 
 mod attempt;
-mod explain;
+pub mod explain;
 mod host;
 mod probe;
 pub mod repro;
