@@ -27,14 +27,13 @@ struct Record {
 
 /// A driver's in-flight recorder.
 ///
-/// It keeps exactly the records that a ring of the same number of bytes would: a record that does not fit before the
-/// end begins at the start again, and overwrites the oldest.
+/// It shows exactly the records that a ring of the same number of bytes would: a record that does not fit before the
+/// end begins at the start again, and overwrites the oldest. Which those are is found out when somebody reads; writing
+/// only takes the next place.
 ///
 /// Source: K/core/tracing.cpp:135-609.
 pub struct Log {
     records: Box<[Record]>,
-    oldest: usize,
-    count: usize,
     bytes: u32,
     next_offset: u32,
     sequence: u32,
@@ -75,7 +74,7 @@ impl Log {
         // No more records than this fit; a power of two makes the index a mask.
         let most = (bytes / RECORD_BYTES + 1).next_power_of_two() as usize;
         let nothing = Record { site: &NOTHING, sequence: 0, offset: 0, arguments: [0; ARGUMENTS] };
-        Log { records: vec![nothing; most].into(), oldest: 0, count: 0, bytes, next_offset: 0, sequence: 0 }
+        Log { records: vec![nothing; most].into(), bytes, next_offset: 0, sequence: 0 }
     }
 
     /// Writes a record.
@@ -84,43 +83,33 @@ impl Log {
         const { assert!(N <= ARGUMENTS) };
         self.sequence = self.sequence.wrapping_add(1);
         let length = RECORD_BYTES + site.argument_bytes;
-        let offset = self.make_room(length);
-        let mask = self.records.len() - 1;
-        let record = &mut self.records[(self.oldest + self.count) & mask];
+        let offset = if self.next_offset + length > self.bytes { 0 } else { self.next_offset };
+        self.next_offset = offset + length;
+        let at = self.sequence as usize & (self.records.len() - 1);
+        let record = &mut self.records[at];
         record.site = site;
         record.sequence = self.sequence;
         record.offset = offset;
         record.arguments[..N].copy_from_slice(&arguments);
-        self.count += 1;
-        self.next_offset = offset + length;
     }
 
-    /// Finds the place for a record of `length` bytes and forgets what it overwrites.
-    #[inline]
-    fn make_room(&mut self, length: u32) -> u32 {
-        let mask = self.records.len() - 1;
-        let mut offset = self.next_offset;
-        if offset + length > self.bytes {
-            // What is left of the last lap behind this place can no longer be reached.
-            while self.count > 0 && self.records[self.oldest & mask].offset >= offset {
-                self.forget_oldest();
-            }
-            offset = 0;
-        }
-        // The records of the last lap lie ahead, the oldest first.
-        while self.count > 0 && {
-            let oldest = self.records[self.oldest & mask].offset;
-            oldest >= offset && oldest < offset + length
-        } {
-            self.forget_oldest();
-        }
-        offset
-    }
-
-    #[inline]
-    fn forget_oldest(&mut self) {
-        self.oldest = (self.oldest + 1) & (self.records.len() - 1);
-        self.count -= 1;
+    /// The records that nothing overwrote, newest first: those of this lap around the ring, and those of the lap before
+    /// that begin where this one has not come yet.
+    fn survivors(&self) -> impl Iterator<Item = &Record> {
+        let (mask, end) = (self.records.len() - 1, self.next_offset);
+        let mut this_lap = true;
+        let mut above = end;
+        (0..self.records.len() as u32)
+            .map(move |back| &self.records[self.sequence.wrapping_sub(back) as usize & mask])
+            .take_while(|record| record.sequence > 0)
+            .take_while(move |record| {
+                if this_lap && record.offset >= above {
+                    (this_lap, above) = (false, u32::MAX);
+                }
+                let survives = record.offset < above && (this_lap || record.offset >= end);
+                above = record.offset;
+                survives
+            })
     }
 
     /// The sequence number of the newest record; 0 before the first.
@@ -135,10 +124,10 @@ impl Log {
 
     /// As [`Log::lines`], from the record after `sequence` on.
     pub fn lines_after(&self, sequence: u32) -> Vec<LogLine> {
-        let mask = self.records.len() - 1;
-        let records = (0..self.count).map(|at| &self.records[(self.oldest + at) & mask]);
-        let wanted = records.filter(|record| record.sequence > sequence);
+        let mut wanted: Vec<&Record> = self.survivors().take_while(|record| record.sequence > sequence).collect();
+        wanted.reverse();
         wanted
+            .into_iter()
             .map(|record| LogLine {
                 sequence: record.sequence,
                 level: record.site.level,
@@ -178,9 +167,8 @@ mod tests {
             } else {
                 log.record(&SMALL, [turn])
             }
-            let mask = log.records.len() - 1;
-            let mut places: Vec<(u32, u32)> = (0..log.count)
-                .map(|at| &log.records[(log.oldest + at) & mask])
+            let mut places: Vec<(u32, u32)> = log
+                .survivors()
                 .map(|record| (record.offset, record.offset + RECORD_BYTES + record.site.argument_bytes))
                 .collect();
             places.sort();
