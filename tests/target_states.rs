@@ -14,6 +14,8 @@ const CODE: IoctlCode = IoctlCode(0x0022_0003);
 struct Seen {
     held: Vec<Irp>,
     back: Vec<NtStatus>,
+    /// How many requests were out when the target's EvtCleanup ran.
+    held_at_cleanup: Option<usize>,
 }
 
 struct Bench {
@@ -46,7 +48,11 @@ fn bench() -> Bench {
     let lower = machine.create_device(holder);
     machine[lower].initializing = false;
     let Created(device) = *driver.context::<Created>(&mut machine);
-    let target = machine.run(|m| IoTarget::create(m, device, Attributes::none())).unwrap();
+    let attributes = Attributes::none().context(()).on_cleanup(|m, _| {
+        let seen = m.extension_mut::<Seen>();
+        seen.held_at_cleanup = Some(seen.held.len());
+    });
+    let target = machine.run(|m| IoTarget::create(m, device, attributes)).unwrap();
     machine.run(|m| target.open_existing_device(m, lower)).unwrap().unwrap();
     let opened_at = driver.log_sequence(&machine);
     Bench { machine, driver, target, opened_at }
@@ -213,4 +219,13 @@ fn a_request_that_waits_can_be_cancelled_without_reaching_the_lower_driver() {
     assert_eq!((bench.held(), bench.back()), (0, &[STATUS_CANCELLED][..]));
     bench.run(|m, target| target.start(m)).unwrap();
     assert_eq!(bench.held(), 0);
+}
+
+#[test]
+fn a_target_that_is_deleted_cleans_up_before_its_requests_are_cancelled() {
+    let mut bench = bench();
+    bench.send(SendOptions::none());
+    bench.run(|m, target| target.delete(m));
+    assert_eq!(bench.machine.extension::<Seen>().held_at_cleanup, Some(1));
+    assert_eq!((bench.held(), bench.back()), (0, &[STATUS_CANCELLED][..]));
 }

@@ -241,6 +241,16 @@ mod tests {
     }
 
     #[test]
+    fn time_that_passed_while_a_timers_routine_waited_does_not_come_back() {
+        let mut machine = noting_machine();
+        machine.run(|m| m.set_timer(Ticks(10), |m, _| _ = m.wait_at_most(Ticks(1000), |_| false), Context(0))).unwrap();
+        machine.advance(Ticks(50)).unwrap();
+        assert_eq!(machine.now(), Ticks(1010));
+        machine.advance(Ticks(50)).unwrap();
+        assert_eq!(machine.now(), Ticks(1060));
+    }
+
+    #[test]
     fn timers_fire_in_the_order_of_their_times_and_a_cancelled_one_does_not() {
         let mut machine = noting_machine();
         machine.set_timer(Ticks::from_millis(20), note, Context(2));
