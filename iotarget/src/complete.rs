@@ -33,7 +33,6 @@ pub(crate) fn came_back(m: &mut Machine, request: Request) {
     let mut fx = take_fx(m);
     let Parts { driver, state, .. } = parts(&mut fx, request);
     let Some(target) = state.target else { return };
-    state.completed = true;
     let timer = state.timer.take();
     state.references -= 1;
     let deferred = state.references > 0;
@@ -80,7 +79,7 @@ fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) -> bool
     let mut fx = take_fx(m);
     let Parts { state, .. } = parts(&mut fx, request);
     let ignored = std::mem::take(&mut state.ignores_state);
-    (state.completed, state.timed_out) = (false, false);
+    state.timed_out = false;
     let body = target.body_in(&mut fx);
     let driver = body.driver;
     let list = if ignored { &mut body.ignored } else { &mut body.sent };
@@ -140,8 +139,7 @@ fn copy_back(m: &mut Machine, buffer: Span, output: Span, information: u64) {
 pub(crate) fn resubmit_failed(m: &mut Machine, request: Request, target: IoTarget) {
     let handle = request.object().handle();
     let mut fx = take_fx(m);
-    let Parts { driver, state, .. } = parts(&mut fx, request);
-    state.completed = true;
+    let driver = parts(&mut fx, request).driver;
     fx.trace(driver, &sites::RESUBMIT_FAILED, [handle]);
     let set_event = settle(m, target, request);
     trace(m, driver, &sites::RESUBMIT_COMPLETED, [handle]);
@@ -151,7 +149,7 @@ pub(crate) fn resubmit_failed(m: &mut Machine, request: Request, target: IoTarge
     }
 }
 
-/// The timer of a request fires: it is cancelled, or completed if it came back just now.
+/// The timer of a request fires: it is cancelled, and completed here if it comes back inside that.
 pub(crate) fn timed_out(m: &mut Machine, context: Context) {
     // A request that is gone took its timer with it; this is for one whose timer was on its way.
     let Some(request) = Request::from_context(context).filter(|request| request.object().exists(m)) else { return };
@@ -160,12 +158,11 @@ pub(crate) fn timed_out(m: &mut Machine, context: Context) {
     let (Some(target), Some(_)) = (state.target, state.timer.take()) else { return };
     let handle = request.object().handle();
     fx.trace(driver, &sites::TIMER_FIRED, [target.object().handle(), handle]);
+    // A request that came back took its timer: this one is out.
     let Parts { state, .. } = parts(&mut fx, request);
-    if !state.completed {
-        state.timed_out = true;
-        state.references += 1;
-        crate::cancel::cancel(m, request);
-    }
+    state.timed_out = true;
+    state.references += 1;
+    crate::cancel::cancel(m, request);
     let mut fx = take_fx(m);
     let Parts { state, .. } = parts(&mut fx, request);
     state.references -= 1;

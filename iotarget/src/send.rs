@@ -251,11 +251,17 @@ pub(crate) fn submit(
         m[irp].set_completion_routine(request_completed, request.to_context(), Control::INVOKE_ALWAYS);
     }
     if let Some(after) = options.timeout.filter(|&after| after > Ticks(0) && !options.synchronous) {
-        trace(m, driver, &sites::STARTING_TIMER, [handle]);
-        let timer = m.set_timer(after, timed_out, request.to_context());
-        parts(&mut take_fx(m), request).state.timer = Some(timer);
+        start_timer(m, request, after);
     }
     Ok(if queue { Submitted::Queued } else { Submitted::Send(irp, device) })
+}
+
+fn start_timer(m: &mut Machine, request: Request, after: Ticks) {
+    let timer = m.set_timer(after, timed_out, request.to_context());
+    let mut fx = take_fx(m);
+    let Parts { driver, state, .. } = parts(&mut fx, request);
+    state.timer = Some(timer);
+    fx.trace(driver, &sites::STARTING_TIMER, [request.object().handle()]);
 }
 
 /// What the target's state says: send now, or wait (true).

@@ -73,8 +73,6 @@ pub(crate) struct SendState {
     pub(crate) cancelled: bool,
     /// It waits for its target to be started.
     pub(crate) pended: bool,
-    /// The lower driver is done with it, or it was taken off the pended ones for good.
-    pub(crate) completed: bool,
     /// It was sent whatever the target's state was.
     pub(crate) ignores_state: bool,
     pub(crate) timer: Option<Timer>,

@@ -205,7 +205,8 @@ fn act_when_idle(m: &mut Machine) -> bool {
     stopped
 }
 
-fn start_target(m: &mut Machine, target: IoTarget) {
+/// Starts the target, and writes down how that ended.
+pub fn start_target(m: &mut Machine, target: IoTarget) {
     let started = hex(NtStatus::from(target.start(m)));
     let state = target.state(m);
     record(m, format!("start {started} {state:?}"));

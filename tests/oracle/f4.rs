@@ -100,7 +100,7 @@ fn send_and_cancel(m: &mut Machine, case: &Case, request: Request, irp: Irp, tar
         advance(m);
     }
     if stopped {
-        start_target(m, target);
+        f3::start_target(m, target);
     }
     match case.text_of("lateStatus") {
         "error" => targets_complete(m, STATUS_DEVICE_DATA_ERROR, 0),
@@ -155,12 +155,6 @@ fn cancel_sent(m: &mut Machine, request: Request) {
 fn cancel_irp(m: &mut Machine, irp: Irp) {
     let cancelled = irp.cancel(m);
     record(m, format!("IoCancelIrp {}", u8::from(cancelled)));
-}
-
-fn start_target(m: &mut Machine, target: IoTarget) {
-    let started = hex(NtStatus::from(target.start(m)));
-    let state = target.state(m);
-    record(m, format!("start {started} {state:?}"));
 }
 
 fn advance(m: &mut Machine) {

@@ -76,6 +76,8 @@ impl Machine {
     /// comes as `Ok`, as does a success or a warning; an error that a driver returned without pending has no completion
     /// to wait for. A synchronous handle is STATUS_INVALID_PARAMETER.
     ///
+    /// Source: Windows driver documentation, "Completing IRPs" and DeviceIoControl (lpOverlapped).
+    ///
     /// `output` is the program's buffer as it is now; the request keeps its own copy until it is collected.
     ///
     /// # Errors
@@ -113,6 +115,8 @@ impl Machine {
     }
 
     /// `CancelIoEx` for one request. Returns whether a driver had a cancel routine for it.
+    ///
+    /// Source: Windows driver documentation, IoCancelIrp; CancelIoEx.
     ///
     /// # Errors
     /// What stopped the machine.

@@ -172,7 +172,6 @@ impl QueueConfig {
             power_managed,
             powered,
             accepting: true,
-            dispatching: true,
             ..QueueBody::default()
         };
         let queue = Queue(Object { kind: Kind::Queue, id });

@@ -46,7 +46,6 @@ pub(crate) struct QueueBody {
     /// Power managed and the device is in D0, or not power managed.
     powered: bool,
     accepting: bool,
-    dispatching: bool,
     /// Requests that were not presented yet, oldest first.
     waiting: VecDeque<Request>,
     /// Requests that the driver was given and has not completed or handed on, oldest first.

@@ -20,7 +20,6 @@ enum Event {
     /// A new request cannot be presented now, or not before others.
     Keep(Request),
     Cancelled,
-    NotDispatching(u64),
     PresentWaiting(Request),
     PresentNew(Request),
 }
@@ -29,7 +28,8 @@ impl QueueBody {
     /// The state bits as the framework keeps them: accept 1, dispatch 2, none waiting 4, driver has none 8.
     fn state_bits(&self) -> u64 {
         u64::from(self.accepting)
-            | u64::from(self.dispatching) << 1
+            // Every queue dispatches: nothing that stops one is modelled.
+            | 1 << 1
             | u64::from(self.waiting.is_empty()) << 2
             | u64::from(self.owned.is_empty()) << 3
     }
@@ -53,16 +53,14 @@ impl QueueBody {
     /// none.
     #[inline]
     fn next_event(&mut self, new: Option<Request>) -> Event {
-        let can_present = self.powered && self.dispatching && self.can_present();
+        let can_present = self.powered && self.can_present();
         match new {
             Some(new) if can_present && self.waiting.is_empty() && self.cancelled.is_empty() => {
                 self.owned.push(new);
                 Event::PresentNew(new)
             }
-            Some(_) if self.powered && !self.dispatching => Event::NotDispatching(self.state_flags()),
             Some(new) => Event::Keep(new),
             None if !self.cancelled.is_empty() => Event::Cancelled,
-            None if self.powered && !self.dispatching => Event::NotDispatching(self.state_flags()),
             None => match if can_present { self.waiting.pop_front() } else { None } {
                 Some(oldest) => {
                     self.owned.push(oldest);
@@ -133,14 +131,6 @@ impl Queue {
                 Event::Keep(request) => {
                     self.keep(m, request);
                     new = None;
-                }
-                Event::NotDispatching(flags) => {
-                    trace(m, driver, &sites::QUEUE_NOT_DISPATCHING, [self.0.handle(), flags]);
-                    new.take().into_iter().for_each(|new| self.keep(m, new));
-                    if let Some(body) = take_fx(m).live_queue(self) {
-                        body.depth -= 1;
-                    }
-                    return;
                 }
                 Event::Cancelled => self.present_cancelled(m),
                 Event::PresentWaiting(oldest) => {

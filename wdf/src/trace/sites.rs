@@ -40,7 +40,6 @@ sites! {
     QUEUE_REFUSES = Verbose TRACINGIO "FxIoQueue::QueueRequest" "WDFQUEUE 0x%p is not accepting requests, state is %!WDF_IO_QUEUE_STATE!, %scompleting WDFREQUEST 0x%p %!STATUS!";
     QUEUE_REQUEST = Verbose TRACINGIO "FxIoQueue::QueueRequest" "Queuing WDFREQUEST 0x%p on WDFQUEUE 0x%p";
     QUEUE_DISPATCH_EVENTS = Verbose TRACINGIO "FxIoQueue::DispatchEvents" "Thread %p is processing WDFQUEUE 0x%p";
-    QUEUE_NOT_DISPATCHING = Warning TRACINGIO "FxIoQueue::DispatchEvents" "WDFQUEUE 0x%p not in dispatching state, current state is %!WDF_IO_QUEUE_STATE!";
     QUEUE_ZERO_LENGTH = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Zero length WDFREQUEST 0x%p completed automatically by WDFQUEUE 0x%p";
     QUEUE_CALL_READ = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Calling driver EvtIoRead for WDFREQUEST 0x%p";
     QUEUE_CALL_WRITE = Verbose TRACINGIO "FxIoQueue::DispatchRequestToDriver" "Calling driver EvtIoWrite for WDFREQUEST 0x%p";
