@@ -58,7 +58,7 @@ fn keeps_what_came_back(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<
 
 fn keep(m: &mut Machine, request: Request, _: IoTarget, _: &CompletionParams, _: Context) {
     m.extension_mut::<Seen>().kept = Some(request);
-    request.mark_cancelable(m, cancelled).unwrap();
+    request.mark_cancelable_ex(m, cancelled).unwrap();
 }
 
 fn cancelled(m: &mut Machine, request: Request) {

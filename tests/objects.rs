@@ -2,6 +2,7 @@
 
 mod common;
 
+use vbus::iotarget::IoTarget;
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
 use vbus::wdm::{Installation, Machine, Major, NtStatus, Stop};
@@ -141,7 +142,7 @@ fn dropping_the_reference_of_an_object_that_was_not_deleted_is_wdf_violation_7()
 }
 
 #[test]
-fn a_stale_handle_is_wdf_violation_5_and_names_the_handle() {
+fn using_a_handle_after_its_object_is_gone_is_undefined_and_the_rule_is_named() {
     let (mut m, driver) = with_driver();
     let request = m
         .run(|m| {
@@ -150,8 +151,28 @@ fn a_stale_handle_is_wdf_violation_5_and_names_the_handle() {
             request
         })
         .unwrap();
-    let Stop::BugCheck(check) = m.run(|m| request.status(m)).unwrap_err() else { panic!() };
-    assert_eq!((check.code, check.parameters[..3].to_vec()), (0x10D, vec![5, request.object().handle(), 0x1008]));
+    let stop = m.run(|m| request.status(m)).unwrap_err();
+    assert!(stop.to_string().contains("a handle is not used after its object is gone"), "{stop}");
+}
+
+#[test]
+fn a_handle_of_the_wrong_type_is_wdf_violation_5_and_names_the_handle_and_the_type() {
+    let (mut m, driver) = with_driver();
+    let request = m.run(|m| Request::create(m, driver, Attributes::none())).unwrap();
+    let Stop::BugCheck(check) = m.run(|m| IoTarget::from_handle(m, driver, request.object())).unwrap_err() else {
+        panic!()
+    };
+    assert_eq!((check.code, check.parameters[..3].to_vec()), (0x10D, vec![5, request.object().handle(), 0x1200]));
+    assert!(check.log.last().unwrap().contains("Object Type Mismatch"), "{:?}", check.log);
+}
+
+#[test]
+fn a_null_handle_is_wdf_violation_5_with_nothing_but_the_type() {
+    let (mut m, driver) = with_driver();
+    let Stop::BugCheck(check) = m.run(|m| IoTarget::from_handle(m, driver, Object::null())).unwrap_err() else {
+        panic!()
+    };
+    assert_eq!((check.code, check.parameters[..3].to_vec()), (0x10D, vec![5, 0, 0x1200]));
 }
 
 #[test]

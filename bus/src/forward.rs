@@ -95,7 +95,7 @@ fn forward_own(
         return Err(status);
     }
     // Cancelling the program's request reaches the reader through the own one.
-    if let Err(status) = original.mark_cancelable(m, original_cancelled) {
+    if let Err(status) = original.mark_cancelable_ex(m, original_cancelled) {
         own.delete(m);
         return Err(status);
     }

@@ -105,8 +105,13 @@ fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) -> bool
 
 /// Hands the result to the driver's completion routine.
 pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTarget) {
+    let exit = m.exit();
     let mut fx = take_fx(m);
-    let Parts { irp, state, .. } = parts(&mut fx, request);
+    let Parts { irp, state, moves, sent_to, .. } = parts(&mut fx, request);
+    if moves != state.moves {
+        exit.undefined("WdfRequestForwardToIoQueue", "a request that is out at a target is not handed to a queue");
+    }
+    *sent_to = None;
     let (mut params, routine) = (state.params, state.routine.take());
     let buffered = state.formatting.as_ref().and_then(|formatting| formatting.buffered);
     state.formatted = false;

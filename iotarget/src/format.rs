@@ -311,11 +311,13 @@ fn copy_in(m: &mut Machine, input: Option<Span>, output: Option<Span>) -> Option
     Some(buffer)
 }
 
-/// Puts the IRP's buffer fields back: the request is completed, formatted again or destroyed.
+/// Puts the IRP's buffer fields back: the request is completed, formatted again, deleted or destroyed. If it is out at
+/// this moment, it comes back as one that was never formatted.
 fn release(m: &mut Machine, request: Request) {
     let mut fx = take_fx(m);
     let Parts { irp, state, .. } = parts(&mut fx, request);
     state.formatted = false;
+    state.params = CompletionParams::default();
     let Some(formatting) = state.formatting.take() else { return };
     if let Some(irp) = irp {
         let data = &mut m[irp];

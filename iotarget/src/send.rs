@@ -13,6 +13,7 @@ use crate::pend::pend;
 use crate::reuse::{self, ReuseParams};
 use crate::state::{CompletionRoutine, parts};
 use crate::target::{IoTarget, TargetState};
+use crate::validate::validate;
 
 /// WDF_REQUEST_SEND_OPTIONS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -94,6 +95,22 @@ pub trait SendRequest {
     /// STATUS_WDF_REQUEST_INVALID_STATE for a new IRP for a dispatched request.
     fn reuse(self, m: &mut Machine, params: ReuseParams) -> Result<(), NtStatus>;
 
+    /// `WdfRequestChangeTarget`: gets the request ready for another target, with a bigger IRP if it may have one.
+    ///
+    /// # Errors
+    /// As the format calls: STATUS_INVALID_DEVICE_STATE for a target that is not open, STATUS_REQUEST_NOT_ACCEPTED for
+    /// an IRP that is too small and cannot be replaced.
+    ///
+    /// Source: S/core/fxrequestapi.cpp:329-352.
+    fn change_target(self, m: &mut Machine, target: IoTarget) -> Result<(), NtStatus>;
+
+    /// `WdfRequestAllocateTimer`: a send with a time-out cannot fail for lack of memory then. Memory is never short
+    /// here, so nothing else changes.
+    ///
+    /// # Errors
+    /// None.
+    fn allocate_timer(self, m: &mut Machine) -> Result<(), NtStatus>;
+
     /// `WdfRequestCancelSentRequest`. Returns whether a lower driver had a cancel routine for it.
     fn cancel_sent(self, m: &mut Machine) -> bool;
 }
@@ -129,6 +146,16 @@ impl SendRequest for Request {
 
     fn reuse(self, m: &mut Machine, params: ReuseParams) -> Result<(), NtStatus> {
         reuse::reuse(m, self, params)
+    }
+
+    fn change_target(self, m: &mut Machine, target: IoTarget) -> Result<(), NtStatus> {
+        validate(m, self, target).map(|_| ())
+    }
+
+    fn allocate_timer(self, m: &mut Machine) -> Result<(), NtStatus> {
+        // Only the handle is looked at.
+        parts(&mut take_fx(m), self);
+        Ok(())
     }
 
     fn cancel_sent(self, m: &mut Machine) -> bool {
@@ -224,7 +251,7 @@ pub(crate) fn submit(
     }
     let queue = decide(m, request, target, options, target_state, removing)?;
     let mut fx = take_fx(m);
-    let Parts { references, state, .. } = parts(&mut fx, request);
+    let Parts { references, moves, sent_to, state, .. } = parts(&mut fx, request);
     if state.cancelled {
         return Err(STATUS_CANCELLED);
     }
@@ -232,6 +259,8 @@ pub(crate) fn submit(
         exit.undefined("WdfRequestSend", "a request that is sent has an IRP, from its format call, and an open target");
     };
     state.target = Some(target);
+    state.moves = moves;
+    *sent_to = Some(target.object());
     state.references = 1;
     state.ignores_state = options.ignore_target_state;
     *references += 1;
@@ -240,7 +269,9 @@ pub(crate) fn submit(
         let status = NtStatus::from(pended);
         trace(m, driver, &sites::PENDING, [handle, target.object().handle(), status.0.into()]);
         if let Err(status) = pended {
-            parts(&mut take_fx(m), request).state.references = 0;
+            let mut fx = take_fx(m);
+            let Parts { sent_to, state, .. } = parts(&mut fx, request);
+            (state.references, *sent_to) = (0, None);
             request.release(m);
             return Err(status);
         }

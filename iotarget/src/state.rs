@@ -69,6 +69,8 @@ pub(crate) struct SendState {
     pub(crate) params: CompletionParams,
     /// Who still has to come back before the request is complete: its completion, a cancel in progress.
     pub(crate) references: u32,
+    /// How often a queue had touched the request when it was sent.
+    pub(crate) moves: u32,
     /// WdfRequestCancelSentRequest was called for it; only reuse clears this.
     pub(crate) cancelled: bool,
     /// It waits for its target to be started.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use vbus_wdf::layer::{Class, Fx, body_of, create_general, replace_irp, sites, trace};
+use vbus_wdf::layer::{Class, Fx, body_of, check_handle, create_general, replace_irp, sites, trace};
 use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
@@ -131,6 +131,16 @@ impl IoTarget {
         // A device that is being deleted takes no context; the target is then found by nobody else, and goes with it.
         _ = device.allocate_context(m, Attributes::none().context(DefaultTarget(target)));
         Some(target)
+    }
+
+    /// A handle that a driver took for an I/O target's: a cast in C.
+    ///
+    /// NULL, or another type's handle, is bug check 0x10D/5, as in every call that is given a target.
+    ///
+    /// Source: S/object/handleapi.cpp:400-450.
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> IoTarget {
+        check_handle(m, driver, handle, TYPE_NUMBER);
+        IoTarget(handle)
     }
 
     #[inline]

@@ -104,7 +104,7 @@ fn begin(m: &mut Machine, device: Device, request: Request) {
     if response_time == Ticks(0) {
         return hand_to_library(m, device, request);
     }
-    if let Err(status) = request.mark_cancelable(m, cancelled) {
+    if let Err(status) = request.mark_cancelable_ex(m, cancelled) {
         return request.complete(m, status);
     }
     let timer = m.set_timer(response_time, card_ready, request.to_context());

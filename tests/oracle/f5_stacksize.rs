@@ -2,7 +2,7 @@
 
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{DeviceObject, Irp, Machine, Major, NtStatus, Stop};
+use vbus::wdm::{DeviceObject, Machine, Major, NtStatus, Stop};
 
 use super::case::{Case, Event};
 use super::world::*;
@@ -38,18 +38,12 @@ pub fn run(case: &Case) -> Vec<Event> {
         DriverConfig { device_add: Some(device_add), verbose: true, verifier: case.is_set("ver"), log_pages: 16 };
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none().context(wanted));
     let pdo = target_device(&mut m, case.number_of("lowerStack"), "<PDO0>");
-    pdo.driver(&mut m).set_major(&mut m, Major::Pnp, leave_alone);
+    pdo.driver(&mut m).set_major(&mut m, Major::Pnp, pnp_has_nothing_to_say);
     let outcome = match case.text_of("kind") {
         "pdo" | "control" => beside_a_bus(&mut m, case, driver, pdo),
         _ => on_a_stack(&mut m, driver, pdo),
     };
     finish(m, outcome)
-}
-
-/// A bottom PDO that has nothing to say.
-fn leave_alone(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
-    let status = m[irp].io_status.status;
-    irp.complete_with(m, status, 0)
 }
 
 fn add_device(m: &mut Machine, driver: Driver, pdo: DeviceObject) -> (NtStatus, Option<Device>) {

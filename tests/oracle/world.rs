@@ -6,7 +6,7 @@ use vbus::iotarget::{CompletionParams, IoTarget, SentKind};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
 use vbus::wdm::{
-    DeviceObject, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Observation, Parameters, Step, Stop,
+    DeviceObject, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Observation, Parameters, PnpMinor, Step, Stop,
 };
 
 use super::case::{Event, trace_text};
@@ -24,6 +24,8 @@ pub struct Recorder {
     seen: (u32, usize),
     irps: usize,
     requests: usize,
+    /// Steps of IRPs are not written down.
+    quiet: bool,
 }
 
 /// What a plain target does with what it is sent.
@@ -168,6 +170,9 @@ pub fn start_log(m: &mut Machine, driver: Driver) {
 }
 
 fn step(m: &mut Machine, seen: Observation) {
+    if m.extension::<Recorder>().quiet {
+        return;
+    }
     let event = match seen.step {
         Step::Done => {
             let (status, pending) = (hex(seen.status), u8::from(seen.pending_returned));
@@ -180,6 +185,7 @@ fn step(m: &mut Machine, seen: Observation) {
             m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
             return;
         }
+        Step::Complete { .. } if seen.irp.has_cancel_routine(m) => "CompleteWithCancelRoutine".to_owned(),
         _ => return,
     };
     record(m, event);
@@ -191,18 +197,53 @@ pub fn finish(mut m: Machine, outcome: Result<(), Stop>) -> Vec<Event> {
     let last = match outcome {
         Ok(()) => None,
         Err(Stop::BugCheck(check)) => {
-            let [code, second, third, globals] = check.parameters;
-            name(&mut m, globals, "<FXGLOBALS>");
-            let words = [second, third, globals]
-                .map(|word| if word < 0x1_0000 { word.to_string() } else { name_of(&mut m, word) });
-            Some(format!("* BUGCHECK 0x{:x} 0x{code:x} {}", check.code, words.join(" ")))
+            let words = check.parameters;
+            let shown = |m: &mut Machine, word| match word {
+                0 => "<NULL>".to_owned(),
+                1..0x1_0000 => format!("{word:x}"),
+                _ => name_of(m, word),
+            };
+            if check.code == 0x10D {
+                name(&mut m, words[3], "<FXGLOBALS>");
+                let [code, second, third, globals] = words.map(|word| shown(&mut m, word));
+                Some(format!("* BUGCHECK 0x10d 0x{code} {second} {third} {globals}"))
+            } else {
+                // The measured side shows as many as it names.
+                let [first, second, third, fourth] = words.map(|word| shown(&mut m, word));
+                Some(format!("* BUGCHECK 0x{:x} {first} {second} {third} {fourth}", check.code))
+            }
         }
         Err(Stop::Hang { .. }) => Some("* HANG".to_owned()),
         Err(Stop::Undefined { .. } | Stop::Panicked) => Some("* FAULT".to_owned()),
     };
     let mut events = std::mem::take(&mut m.extension_mut::<Recorder>().events);
     events.extend(last.map(Event));
-    events
+    // What had no name when it was written down may have got one later.
+    let names = &m.extension::<Recorder>().names;
+    events.into_iter().map(|Event(text)| Event(with_late_names(&text, names))).collect()
+}
+
+fn with_late_names(text: &str, names: &BTreeMap<u64, String>) -> String {
+    let mut named = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("<P") {
+        let end = rest[at..].find('>').map_or(rest.len(), |end| at + end + 1);
+        let value = rest[at + 2..end - 1].parse::<u64>().ok();
+        named += &rest[..at];
+        named += value.and_then(|value| names.get(&value)).map_or(&rest[at..end], String::as_str);
+        rest = &rest[end..];
+    }
+    named + rest
+}
+
+/// The name of a request by a number that the case gives it, whatever the place was called before.
+pub fn name_request(m: &mut Machine, request: Request, number: usize) -> String {
+    // The lines until now go without this name, as they did when they were measured.
+    drain(m);
+    let shown = format!("<REQ{number}>");
+    name(m, request.object().handle(), &shown);
+    name(m, request.object().address(), &format!("<REQ{number}.obj>"));
+    shown
 }
 
 /// A status as events print it.
@@ -219,6 +260,61 @@ pub fn target_device(m: &mut Machine, stack_size: i8, name_it: &str) -> DeviceOb
     m[device].initializing = false;
     name(m, device.address(), name_it);
     device
+}
+
+/// What a bottom PDO does with PnP IRPs that it does not know.
+pub fn pnp_has_nothing_to_say(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
+    let status = m[irp].io_status.status;
+    irp.complete_with(m, status, 0)
+}
+
+/// What a bottom PDO does with the PnP IRPs of a device's life: it agrees.
+pub fn pnp_agrees(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    match PnpMinor::from_code(m[irp].current().minor) {
+        Some(
+            PnpMinor::StartDevice
+            | PnpMinor::QueryRemoveDevice
+            | PnpMinor::CancelRemoveDevice
+            | PnpMinor::RemoveDevice
+            | PnpMinor::SurpriseRemoval
+            | PnpMinor::QueryCapabilities,
+        ) => irp.complete_with(m, STATUS_SUCCESS, 0),
+        _ => pnp_has_nothing_to_say(m, device, irp),
+    }
+}
+
+/// Sends a PnP IRP to the top of a stack, and waits for it. Nothing of that is written down by itself.
+pub fn send_pnp(m: &mut Machine, device: DeviceObject, minor: PnpMinor) -> NtStatus {
+    let top = device.top_of_stack(m);
+    let irp = m.allocate_irp(m[top].stack_size).unwrap();
+    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
+    let location = m[irp].next_mut();
+    location.major = Major::Pnp;
+    location.minor = minor as u8;
+    irp.call_driver(m, top);
+    m.wait("a PnP IRP", move |m| m[irp].is_completed());
+    m[irp].io_status.status
+}
+
+/// Calls a driver's AddDevice for a PDO.
+pub fn add_device_to(m: &mut Machine, driver: Driver, pdo: DeviceObject) -> NtStatus {
+    let driver_object = driver.driver_object(m);
+    let add_device = m[driver_object].add_device.unwrap();
+    add_device(m, driver_object, pdo)
+}
+
+/// Runs `act` without writing down what the driver logs meanwhile and what becomes of IRPs.
+pub fn without_traces<R>(m: &mut Machine, act: impl FnOnce(&mut Machine) -> R) -> R {
+    drain(m);
+    let recorder = m.extension_mut::<Recorder>();
+    let driver = recorder.driver.take();
+    recorder.quiet = true;
+    let result = act(m);
+    m.extension_mut::<Recorder>().quiet = false;
+    if let Some(driver) = driver {
+        start_log(m, driver);
+    }
+    result
 }
 
 fn arrive(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
@@ -279,8 +375,18 @@ pub fn targets_complete(m: &mut Machine, status: NtStatus, information: u64) {
 /// A target completes the oldest IRP that one holds.
 pub fn target_completes(m: &mut Machine, status: NtStatus, information: u64) {
     let (device, irp) = m.extension_mut::<Targets>().held.remove(0);
-    let (device, name) = (name_of(m, device.address()), irp_name(m, irp));
-    irp.set_cancel_routine(m, None);
+    let device = name_of(m, device.address());
+    if !irp.exists(m) {
+        // Freed while the target had it; it was the case's first.
+        name(m, irp.address(), "<IRP1>");
+        record(m, format!("targetCompletes {device} <IRP1> {} {information}", hex(status)));
+        return irp.complete(m);
+    }
+    let name = irp_name(m, irp);
+    let had_routine = irp.set_cancel_routine(m, None).is_some();
+    if m.extension::<Targets>().behaviour.pends == Pends::Cancelable && !had_routine {
+        record(m, "cancelRoutineAlreadyGone".to_owned());
+    }
     record(m, format!("targetCompletes {device} {name} {} {information}", hex(status)));
     irp.complete_with(m, status, information);
 }
@@ -340,10 +446,20 @@ pub fn dispatch(m: &mut Machine, device: Device, stack: i8, at: i8) {
 /// As [`dispatch`], without an event.
 pub fn send_down(m: &mut Machine, device: Device, stack: i8, at: i8) -> NtStatus {
     let irp = m.allocate_irp(stack).unwrap();
-    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
     while m[irp].current_location() > at + 1 {
         m[irp].set_next_location();
     }
+    send_irp(m, device, irp)
+}
+
+/// Sends an IRP to the device as an internal control IRP, and writes down what the dispatch routine returned.
+pub fn dispatch_irp(m: &mut Machine, device: Device, irp: Irp) {
+    let returned = send_irp(m, device, irp);
+    record(m, format!("dispatchReturned {}", hex(returned)));
+}
+
+fn send_irp(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
     let location = m[irp].next_mut();
     location.major = Major::InternalDeviceControl;
     location.parameters =

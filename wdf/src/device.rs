@@ -59,6 +59,7 @@ pub(crate) struct DeviceBody {
     pub(crate) queues: Vec<Queue>,
     pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
     pub(crate) remove_lock_for_io: bool,
+    pub(crate) forward_to_parent: bool,
     /// StackSize of the lower device when this one was created: what the default I/O target caches.
     pub(crate) lower_stack_size: i8,
     pub(crate) callbacks: PnpCallbacks,
@@ -185,6 +186,7 @@ impl DeviceInit {
             parent: place.parent,
             preprocess: self.preprocess,
             remove_lock_for_io: self.takes_remove_lock(),
+            forward_to_parent: self.forward_to_parent,
             lower_stack_size,
             callbacks: self.callbacks,
             ids: self.ids.clone(),
@@ -237,6 +239,11 @@ impl Device {
     /// `WdfPdoGetParent`: the bus of a PDO.
     pub fn parent(self, m: &mut Machine) -> Option<Device> {
         self.body(m).parent
+    }
+
+    /// Whether the PDO was created with WdfPdoInitAllowForwardingRequestToParent.
+    pub(crate) fn forwards_to_parent(self, m: &mut Machine) -> bool {
+        self.body(m).forward_to_parent
     }
 
     /// `WdfDeviceGetDefaultQueue`.

@@ -61,7 +61,7 @@ impl<'m> Fx<'m> {
         self.state.drivers.get(driver.id()).is_some_and(|body| body.verifier)
     }
 
-    /// A request; a stale handle ends in bug check 0x10D/5, as for all that follow.
+    /// A request; a stale handle stops the machine, as for all that follow.
     #[inline]
     pub(crate) fn request(&mut self, request: Request) -> &mut RequestBody {
         find(self.state.requests.get_mut(request.0.id), self.exit, request.0)
@@ -122,13 +122,13 @@ impl<'m> Fx<'m> {
         body.is_spent() && self.state.requests.release(request.0.id)
     }
 
-    /// The body of an upper layer's object; one of another type ends in bug check 0x10D/5 too.
+    /// The body of an upper layer's object.
     #[inline]
     pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {
         let general = self.state.general.get_mut(object.id).filter(|_| object.kind == Kind::General);
         match general.and_then(|general| general.body.downcast_mut()) {
             Some(body) => body,
-            None => verifier::invalid_handle(self.exit, object, type_number),
+            None => verifier::stale_handle(self.exit, object, type_number),
         }
     }
 
@@ -143,7 +143,7 @@ impl<'m> Fx<'m> {
 fn find<B>(found: Option<&mut B>, exit: Exit, object: Object) -> &mut B {
     match found {
         Some(body) => body,
-        None => verifier::invalid_handle(exit, object, object.kind as u16),
+        None => verifier::stale_handle(exit, object, object.kind as u16),
     }
 }
 

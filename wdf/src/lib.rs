@@ -24,7 +24,7 @@ pub use device::{Device, DeviceKind};
 pub use device_init::{DeviceInit, Notice, PdoIds, PnpCallbacks, Preprocess, Transition};
 pub use driver::{DeviceAdd, Driver, DriverConfig};
 pub use object::{Attributes, Handle, Object, ObjectCallback, create_object};
-pub use queue::{Dispatch, IoControl, Queue, QueueConfig, StopAction};
+pub use queue::{Dispatch, IoControl, Queue, QueueConfig, QueueEvent, QueueState, StopAction};
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
 pub use trace::{Level, Log, LogLine, Site};
 pub use tree::Deletable;
@@ -32,7 +32,7 @@ pub use tree::Deletable;
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
     pub use crate::framework::{Fx, take_fx, trace};
-    pub use crate::object::{Class, body_of, create_general, peek_body};
+    pub use crate::object::{Class, body_of, check_handle, create_general, peek_body};
     pub use crate::request::{Parts, Release, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
     pub use crate::trace::sites;
     pub use crate::verifier::{debug_break, request_fatal_error, wdf_violation};

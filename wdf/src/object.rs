@@ -6,7 +6,8 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Id, Machine, NtStatus, Pool};
 
 use crate::driver::Driver;
-use crate::framework::{Framework, fx, fx_mut};
+use crate::framework::{Framework, fx, fx_mut, trace};
+use crate::trace::sites;
 use crate::verifier;
 
 /// What kind of thing an object is, by the framework's own type numbers.
@@ -15,6 +16,8 @@ use crate::verifier;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
 pub(crate) enum Kind {
+    /// No object: NULL.
+    Null = 0,
     /// Anything with a body of its own; its class says what.
     General = 0x1000,
     Driver = 0x1001,
@@ -199,6 +202,7 @@ impl Framework {
     #[inline]
     pub(crate) fn header(&self, object: Object) -> Option<&Header> {
         match object.kind {
+            Kind::Null => None,
             Kind::Request => self.requests.get(object.id).map(|body| &body.header),
             Kind::Queue => self.queues.get(object.id).map(|body| &body.header),
             Kind::Device => self.devices.get(object.id).map(|body| &body.header),
@@ -210,6 +214,7 @@ impl Framework {
     #[inline]
     pub(crate) fn header_mut(&mut self, object: Object) -> Option<&mut Header> {
         match object.kind {
+            Kind::Null => None,
             Kind::Request => self.requests.get_mut(object.id).map(|body| &mut body.header),
             Kind::Queue => self.queues.get_mut(object.id).map(|body| &mut body.header),
             Kind::Device => self.devices.get_mut(object.id).map(|body| &mut body.header),
@@ -220,13 +225,28 @@ impl Framework {
 }
 
 impl Object {
-    /// The object's header; a stale handle ends in bug check 0x10D/5.
+    /// NULL, which no call takes for a handle.
+    pub fn null() -> Object {
+        // The first generation of a place is never in use.
+        const NOWHERE: u64 = 1 << 32;
+        Object { kind: Kind::Null, id: Id::from_word(NOWHERE).expect("its generation is 1") }
+    }
+
+    /// The object's header; a stale handle stops the machine.
     #[inline]
     pub(crate) fn header(self, m: &mut Machine) -> &mut Header {
         let exit = m.exit();
         match fx_mut(m).header_mut(self) {
             Some(header) => header,
-            None => verifier::invalid_handle(exit, self, self.kind as u16),
+            None => verifier::stale_handle(exit, self, self.kind as u16),
+        }
+    }
+
+    /// The framework's number for the object's type.
+    pub(crate) fn type_number(self, m: &Machine) -> u16 {
+        match self.kind {
+            Kind::General => fx(m).general.get(self.id).map_or(0, |body| body.class.type_number),
+            kind => kind as u16,
         }
     }
 
@@ -234,6 +254,7 @@ impl Object {
     #[inline]
     pub fn address(self) -> u64 {
         let pool = match self.kind {
+            Kind::Null => return NULL_OBJECT,
             Kind::Request => Pool::FxRequest,
             Kind::Device => Pool::FxDevice,
             Kind::Queue => Pool::FxQueue,
@@ -266,6 +287,9 @@ impl Object {
         fx(m).header(self).is_some()
     }
 }
+
+/// Whose handle is NULL.
+const NULL_OBJECT: u64 = 0xFFFF_FFFF_FFFF_FFF8;
 
 /// What every framework handle can do.
 pub trait Handle: Copy {
@@ -344,15 +368,32 @@ pub fn create_general(
     object
 }
 
-/// The body of an upper layer's object; a stale handle or one of another type ends in bug check 0x10D/5.
+/// The body of an upper layer's object; a stale handle stops the machine.
 #[inline]
 pub fn body_of<T: Any>(m: &mut Machine, object: Object, type_number: u16) -> &mut T {
     let exit = m.exit();
     let general = fx_mut(m).general.get_mut(object.id).filter(|_| object.kind == Kind::General);
     match general.and_then(|general| general.body.downcast_mut()) {
         Some(body) => body,
-        None => verifier::invalid_handle(exit, object, type_number),
+        None => verifier::stale_handle(exit, object, type_number),
     }
+}
+
+/// What every call does with a handle that it is given: NULL, or one of another type than it works on, is bug check
+/// 0x10D/5. The handles of this crate have types; this is where a driver's wrong cast comes to light.
+///
+/// Source: S/object/handleapi.cpp:400-450, S/inc/private/common/fxhandle.h.
+pub fn check_handle(m: &mut Machine, driver: Driver, object: Object, wanted: u16) {
+    let actual = object.type_number(m);
+    if actual == wanted {
+        return;
+    }
+    if object.kind != Kind::Null {
+        let owner = object.driver(m);
+        let arguments = [object.handle(), wanted.into(), object.address(), actual.into()];
+        trace(m, owner, &sites::OBJECT_TYPE_MISMATCH, arguments);
+    }
+    verifier::wdf_violation(m, Some(driver), 5, [object.handle(), wanted.into()], "FxObjectHandleGetPtr")
 }
 
 /// WdfObjectCreate: an object that only carries contexts.

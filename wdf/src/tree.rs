@@ -127,11 +127,23 @@ impl Object {
     }
 
     fn destroy(self, m: &mut Machine) {
+        let header = self.header(m);
+        // Nobody deleted what is still somebody's child or parent.
+        let alive = header.parent.is_some() || header.first_child.is_some();
+        let (driver, type_number) = (header.driver(), self.type_number(m));
+        self.free(m);
+        if alive {
+            verifier::freed_alive(m, driver, self, type_number);
+        }
+    }
+
+    fn free(self, m: &mut Machine) {
         if self.header(m).context_count() > 0 {
             self.call_back(m, Header::destroy_callback);
             self.header(m).drop_contexts();
         }
         match self.kind {
+            Kind::Null => {}
             Kind::Request => crate::request::destroyed(m, self),
             Kind::Queue => _ = fx_mut(m).queues.release(self.id),
             Kind::Device => _ = fx_mut(m).devices.release(self.id),
@@ -159,7 +171,7 @@ pub trait Deletable: Handle {
     fn delete(self, m: &mut Machine) {
         let object = self.object();
         let may_be_deleted = match object.kind {
-            Kind::Driver | Kind::Queue => false,
+            Kind::Null | Kind::Driver | Kind::Queue => false,
             Kind::Device => {
                 let kind = fx(m).devices.get(object.id).map(|body| body.kind);
                 if kind == Some(DeviceKind::Control) {
@@ -186,11 +198,13 @@ pub trait Deletable: Handle {
     /// `WdfObjectDereference`. Dropping the reference of an object that was not deleted, or a reference that is not
     /// there, is bug check 0x10D/7.
     fn dereference(self, m: &mut Machine) {
-        let header = self.object().header(m);
-        if header.references == 0 || header.references == 1 && header.phase == Phase::Live {
-            verifier::object_error(m, self.object());
+        let object = self.object();
+        let header = object.header(m);
+        if header.references == 0 {
+            let (driver, type_number) = (header.driver(), object.type_number(m));
+            verifier::freed_alive(m, driver, object, type_number);
         }
-        self.object().release(m);
+        object.release(m);
     }
 }
 

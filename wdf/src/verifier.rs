@@ -1,10 +1,11 @@
 //! What the framework verifier and its fatal checks do.
 
-use vbus_wdm::{BugCheck, Exit, Machine, Pool, Stop};
+use vbus_wdm::{BugCheck, Exit, Irql, Machine, Pool, Stop};
 
 use crate::driver::Driver;
-use crate::framework::{fx, fx_mut};
-use crate::object::Object;
+use crate::framework::{fx, fx_mut, trace};
+use crate::object::{Handle, Object};
+use crate::trace::sites;
 
 /// KeBugCheckEx(0x10D, …) with the driver's globals as the last parameter, and its log in the dump.
 ///
@@ -24,23 +25,47 @@ pub fn wdf_violation(m: &Machine, driver: Option<Driver>, code: u64, parameters:
 /// The thread that runs everything, as logs print it.
 pub(crate) const CURRENT_THREAD: u64 = Pool::Thread.address(0);
 
-/// WDF_INVALID_HANDLE: a handle that is stale or of another type. Whose globals they were is not known any more.
+/// A handle that outlived its object, or NULL. The real framework finds freed memory behind the one, and whatever that
+/// holds by now decides; the other is WDF_INVALID_HANDLE. Whose globals they were is not known any more.
 #[cold]
-pub(crate) fn invalid_handle(exit: Exit, object: Object, wanted: u16) -> ! {
+pub(crate) fn stale_handle(exit: Exit, object: Object, wanted: u16) -> ! {
+    if object.handle() != 0 {
+        exit.undefined(
+            "FxObjectHandleGetPtr",
+            "a handle is not used after its object is gone: a request goes when it is completed",
+        );
+    }
     exit.stop(Stop::BugCheck(BugCheck {
         code: 0x10D,
-        parameters: [5, object.handle(), wanted.into(), 0],
+        parameters: [5, 0, wanted.into(), 0],
         ddi: "FxObjectHandleGetPtr",
         driver: None,
         log: Vec::new(),
     }))
 }
 
+/// FxVerifierCheckIrqlLevel: whether a call that needs PASSIVE_LEVEL may go on. Only the verifier looks.
+///
+/// Source: S/inc/private/common/fxverifier.h:180.
+pub(crate) fn passive_level(m: &mut Machine, object: impl Handle) -> bool {
+    let driver = object.driver(m);
+    let irql = m.irql();
+    if irql == Irql::Passive || !driver.verifier_on(m) {
+        return true;
+    }
+    trace(m, driver, &sites::IRQL_TOO_HIGH, [irql as u64 * 2, 0]);
+    debug_break(m, driver);
+    false
+}
+
 /// WDF_OBJECT_ERROR: an object's last reference went although nobody deleted it.
+///
+/// Source: S/object/fxobject.cpp:123-150.
 #[cold]
-pub(crate) fn object_error(m: &Machine, object: Object) -> ! {
-    let driver = fx(m).header(object).and_then(|header| header.driver);
-    wdf_violation(m, driver, 7, [object.handle(), object.address()], "WdfObjectDereference")
+pub(crate) fn freed_alive(m: &mut Machine, driver: Driver, object: Object, type_number: u16) -> ! {
+    let arguments = [type_number.into(), object.handle(), object.address()];
+    trace(m, driver, &sites::OBJECT_FREED, arguments);
+    wdf_violation(m, Some(driver), 7, [object.handle(), object.address()], "WdfObjectDereference")
 }
 
 /// WDF_REQUEST_FATAL_ERROR with one of its sub-codes.

@@ -55,12 +55,13 @@ impl Irp {
 
     /// `IoCompleteRequest`: walks up, calling the completion routines whose conditions hold.
     ///
-    /// Bug check 0x44 for an IRP whose walk is over already.
+    /// Bug check 0x44 for an IRP whose walk is over already; its second parameter is a constant of the I/O manager that
+    /// crash dumps of several Windows versions show.
     ///
     /// Source: Windows driver documentation, IoCompleteRequest, IO_COMPLETION_ROUTINE and bug check 0x44.
     pub fn complete(self, m: &mut Machine) {
         let Some(irp) = m.irps.get_mut(self.0).filter(|irp| irp.current_location() <= irp.stack_count() + 1) else {
-            m.bug_check(0x44, [self.address(), 0, 0, 0], "IoCompleteRequest");
+            m.bug_check(0x44, [self.address(), 0x1232, 0, 0], "IoCompleteRequest");
         };
         let stack_count = irp.stack_count();
         let mut slot = irp.current_location();

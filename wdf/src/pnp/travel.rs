@@ -237,7 +237,7 @@ impl Device {
         self.log_stop(m, if managed { 2 } else { 3 });
         for_each_queue(m, self, |m, queue| {
             if queue.is_power_managed(m) == managed {
-                queue.purge(m);
+                queue.shut_down(m);
             }
             if !managed {
                 queue.wait_until_empty(m);

@@ -17,8 +17,7 @@ pub enum Dispatch {
     /// Every request as it comes.
     #[default]
     Parallel,
-    /// Nothing is presented. There is no call to take requests out yet: they wait until they are cancelled or the device
-    /// goes.
+    /// Nothing is presented: the driver takes requests with [`Queue::retrieve_next`].
     Manual,
 }
 
@@ -55,6 +54,7 @@ pub(super) struct Callbacks {
     pub(super) device_control: Option<OnControl>,
     pub(super) internal_device_control: Option<OnControl>,
     pub(super) stop: Option<OnStop>,
+    pub(super) cancelled_on_queue: Option<OnDefault>,
 }
 
 impl Callbacks {
@@ -84,13 +84,20 @@ pub struct QueueConfig {
     dispatch: Dispatch,
     presented_limit: u32,
     power_managed: Option<bool>,
+    allow_zero_length: bool,
     callbacks: Callbacks,
 }
 
 impl Queue {
     /// A configuration of this dispatch type, without callbacks.
     pub fn config(dispatch: Dispatch) -> QueueConfig {
-        QueueConfig { dispatch, presented_limit: u32::MAX, power_managed: None, callbacks: Callbacks::default() }
+        QueueConfig {
+            dispatch,
+            presented_limit: u32::MAX,
+            power_managed: None,
+            allow_zero_length: false,
+            callbacks: Callbacks::default(),
+        }
     }
 }
 
@@ -131,6 +138,22 @@ impl QueueConfig {
         self
     }
 
+    /// EvtIoCanceledOnQueue: a request was cancelled while it waited here, after the driver had it once (it forwarded
+    /// or requeued it). The driver completes it. Others the framework completes by itself.
+    ///
+    /// Source: S/irphandlers/io/fxioqueue.cpp:4353-4440.
+    pub fn on_cancelled_on_queue(mut self, callback: OnDefault) -> QueueConfig {
+        self.callbacks.cancelled_on_queue = Some(callback);
+        self
+    }
+
+    /// AllowZeroLengthRequests: reads and writes of nothing reach the driver. Else the framework completes them with
+    /// success.
+    pub fn allow_zero_length(mut self) -> QueueConfig {
+        self.allow_zero_length = true;
+        self
+    }
+
     /// PowerManaged; the default is yes for function devices and PDOs, no for filters and control devices.
     pub fn power_managed(mut self, power_managed: bool) -> QueueConfig {
         self.power_managed = Some(power_managed);
@@ -168,10 +191,12 @@ impl QueueConfig {
             device: Some(device),
             dispatch: self.dispatch,
             presented_limit: self.presented_limit,
+            allow_zero_length: self.allow_zero_length,
             callbacks: self.callbacks,
             power_managed,
             powered,
             accepting: true,
+            dispatching: true,
             ..QueueBody::default()
         };
         let queue = Queue(Object { kind: Kind::Queue, id });

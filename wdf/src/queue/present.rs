@@ -1,14 +1,13 @@
-//! Queueing a request and presenting it to the driver.
+//! Queueing a request, and the loop that presents what can be presented.
 //!
-//! Source: S/irphandlers/io/fxioqueue.cpp:2270-2345 (QueueRequest), 2758-3132 (DispatchEvents), 3135-3430
-//! (DispatchRequestToDriver).
+//! Source: S/irphandlers/io/fxioqueue.cpp:2270-2345 (QueueRequest), 2596-2650 (InsertNewRequest), 2758-3132
+//! (DispatchEvents), 4693-4855 (the queue's own events).
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{DeviceObject, IoStatus, Irp, Machine, Major, NtStatus, Parameters};
+use vbus_wdm::{Context, Irp, Machine, NtStatus};
 
-use super::{Dispatch, IoControl, Queue, QueueBody};
+use super::{Dispatch, Queue, QueueBody, QueueEvent};
 use crate::framework::{take_fx, trace};
-use crate::object::Handle;
 use crate::request::Request;
 use crate::trace::sites;
 use crate::verifier::CURRENT_THREAD;
@@ -20,62 +19,102 @@ enum Event {
     /// A new request cannot be presented now, or not before others.
     Keep(Request),
     Cancelled,
+    CancelledOnQueue,
+    /// The driver holds nothing, and wanted to know.
+    Idle(QueueEvent, Context),
+    /// Nothing is left, and the driver wanted to know.
+    Purged(QueueEvent, Context),
+    NotDispatching,
+    Ready(QueueEvent, Context),
     PresentWaiting(Request),
     PresentNew(Request),
 }
 
 impl QueueBody {
-    /// The state bits as the framework keeps them: accept 1, dispatch 2, none waiting 4, driver has none 8.
-    fn state_bits(&self) -> u64 {
-        u64::from(self.accepting)
-            // Every queue dispatches: nothing that stops one is modelled.
-            | 1 << 1
-            | u64::from(self.waiting.is_empty()) << 2
-            | u64::from(self.owned.is_empty()) << 3
-    }
-
-    /// The bits that a queue's own driver can set, which is what messages print.
-    fn state_flags(&self) -> u64 {
-        self.state_bits() & 3
-    }
-
-    /// The driver does not hold the request any more. Returns whether nobody is presenting at this moment.
-    #[inline]
-    pub(crate) fn forget_owned(&mut self, request: Request) -> bool {
-        // The youngest is the likeliest: look from the end.
-        if let Some(at) = self.owned.iter().rposition(|&owned| owned == request) {
-            self.owned.remove(at);
-        }
-        self.depth == 0
-    }
-
     /// What the queue's loop finds to do at this moment. A new request goes past the waiting ones only if there are
-    /// none.
+    /// none, and is put among them before anything else is done.
     #[inline]
     fn next_event(&mut self, new: Option<Request>) -> Event {
-        let can_present = self.powered && self.can_present();
-        match new {
-            Some(new) if can_present && self.waiting.is_empty() && self.cancelled.is_empty() => {
-                self.owned.push(new);
-                Event::PresentNew(new)
-            }
-            Some(new) => Event::Keep(new),
-            None if !self.cancelled.is_empty() => Event::Cancelled,
-            None => match if can_present { self.waiting.pop_front() } else { None } {
-                Some(oldest) => {
-                    self.owned.push(oldest);
-                    Event::PresentWaiting(oldest)
-                }
-                None => {
-                    self.depth -= 1;
-                    Event::Done
-                }
-            },
+        if let Some(new) = new.filter(|_| self.can_present_new()) {
+            self.own(new);
+            self.no_longer_empty = true;
+            self.force_no_longer_empty = false;
+            return Event::PresentNew(new);
         }
+        match new {
+            // Only here the message comes before the request is kept.
+            Some(_) if self.powered && !self.dispatching && !self.has_events() => Event::NotDispatching,
+            Some(new) => Event::Keep(new),
+            None => self.next_own_event(),
+        }
+    }
+
+    /// Whether a new request is the next thing to do.
+    #[inline]
+    fn can_present_new(&self) -> bool {
+        self.powered && self.dispatching && self.waiting.is_empty() && self.can_present() && !self.has_events()
+    }
+
+    /// Whether something else comes before any request.
+    #[inline]
+    fn has_events(&self) -> bool {
+        !self.cancelled.is_empty() || !self.cancelled_on_queue.is_empty() || self.is_idle_now()
+    }
+
+    fn is_idle_now(&self) -> bool {
+        self.idle_complete.is_some() && self.depth == 1 && self.driver_count == 0
+    }
+
+    /// What there is to do without a new request, in the order in which the framework looks.
+    fn next_own_event(&mut self) -> Event {
+        if !self.cancelled.is_empty() {
+            return Event::Cancelled;
+        }
+        if !self.cancelled_on_queue.is_empty() {
+            return Event::CancelledOnQueue;
+        }
+        if self.is_idle_now()
+            && let Some((callback, context)) = self.idle_complete.take()
+        {
+            self.cancel_dispatched = false;
+            return Event::Idle(callback, context);
+        }
+        if self.depth == 1
+            && self.driver_count == 0
+            && self.waiting.is_empty()
+            && let Some((callback, context)) = self.purge_complete.take()
+        {
+            self.cancel_dispatched = false;
+            return Event::Purged(callback, context);
+        }
+        if !self.powered {
+            return self.done();
+        }
+        if !self.dispatching {
+            return Event::NotDispatching;
+        }
+        if let (Dispatch::Manual, true, Some((callback, context))) =
+            (self.dispatch, self.no_longer_empty, self.ready_notify)
+        {
+            self.no_longer_empty = false;
+            return Event::Ready(callback, context);
+        }
+        match if self.can_present() { self.waiting.pop_front() } else { None } {
+            Some(oldest) => {
+                self.own(oldest);
+                Event::PresentWaiting(oldest)
+            }
+            None => self.done(),
+        }
+    }
+
+    fn done(&mut self) -> Event {
+        self.depth -= 1;
+        Event::Done
     }
 
     /// Whether the driver has a callback for requests of this kind.
-    pub(crate) fn handles(&self, major: Major) -> bool {
+    pub(crate) fn handles(&self, major: vbus_wdm::Major) -> bool {
         self.dispatch == Dispatch::Manual || self.callbacks.handles(major)
     }
 
@@ -83,8 +122,8 @@ impl QueueBody {
     fn can_present(&self) -> bool {
         match self.dispatch {
             Dispatch::Manual => false,
-            Dispatch::Sequential => self.owned.is_empty(),
-            Dispatch::Parallel => self.owned.len() < self.presented_limit as usize,
+            Dispatch::Sequential => self.driver_count == 0,
+            Dispatch::Parallel => self.driver_count < self.presented_limit,
         }
     }
 }
@@ -95,10 +134,11 @@ impl Queue {
     pub(crate) fn queue_request(self, m: &mut Machine, request: Request, irp: Irp) -> NtStatus {
         let mut fx = take_fx(m);
         let body = fx.queue(self);
-        let (driver, accepting, flags) = (body.header.driver(), body.accepting, body.state_flags());
-        if !accepting {
+        let driver = body.header.driver();
+        if !body.accepting {
             let status = STATUS_INVALID_DEVICE_STATE;
-            let arguments = [self.0.handle(), flags, 0, request.0.handle(), status.0.into()];
+            let (bits, word) = (body.own_bits(), body.shut_down_word());
+            let arguments = [self.0.handle(), bits, word, request.0.handle(), status.0.into()];
             fx.trace(driver, &sites::QUEUE_REFUSES, arguments);
             request.complete_by_framework(m, status);
             return status;
@@ -120,7 +160,7 @@ impl Queue {
     /// The queue's loop. Every kind of event is looked at again after each callback.
     pub(crate) fn dispatch_events(self, m: &mut Machine, mut new: Option<Request>) {
         let mut fx = take_fx(m);
-        let body = fx.queue(self);
+        let Some(body) = fx.live_queue(self) else { return };
         body.depth += 1;
         let driver = body.header.driver();
         let mut event = body.next_event(new);
@@ -128,116 +168,60 @@ impl Queue {
         loop {
             match event {
                 Event::Done => return,
-                Event::Keep(request) => {
-                    self.keep(m, request);
-                    new = None;
-                }
-                Event::Cancelled => self.present_cancelled(m),
-                Event::PresentWaiting(oldest) => {
-                    oldest.leave_waiting(m);
-                    self.present(m, oldest);
-                }
                 Event::PresentNew(request) => {
                     new = None;
-                    self.present(m, request);
+                    self.deliver(m, request);
+                }
+                Event::PresentWaiting(oldest) => {
+                    oldest.leave_waiting(m);
+                    self.deliver(m, oldest);
+                }
+                Event::Keep(request) => {
+                    new = None;
+                    self.keep(m, request);
+                }
+                Event::Cancelled => self.present_cancelled(m),
+                Event::CancelledOnQueue => self.present_cancelled_on_queue(m),
+                Event::Idle(callback, context) => {
+                    trace(m, driver, &sites::QUEUE_IDLE, [self.0.handle()]);
+                    callback(m, self, context);
+                }
+                Event::Purged(callback, context) => {
+                    trace(m, driver, &sites::QUEUE_PURGED, [self.0.handle()]);
+                    callback(m, self, context);
+                }
+                Event::Ready(callback, context) => callback(m, self, context),
+                Event::NotDispatching => {
+                    let bits = self.body(m).own_bits();
+                    trace(m, driver, &sites::QUEUE_NOT_DISPATCHING, [self.0.handle(), bits]);
+                    if new.take().is_none_or(|request| self.keep(m, request)) {
+                        if let Some(body) = take_fx(m).live_queue(self) {
+                            body.depth -= 1;
+                        }
+                        return;
+                    }
                 }
             }
             // A callback may have taken the device, and the queue with it, away.
-            let Some(body) = take_fx(m).live_queue(self).map(|body| body.next_event(new)) else { return };
-            event = body;
+            let Some(next) = take_fx(m).live_queue(self).map(|body| body.next_event(new)) else { return };
+            event = next;
         }
     }
 
-    /// Puts a new request behind the waiting ones.
-    fn keep(self, m: &mut Machine, request: Request) {
-        match request.wait_in_queue(m, self, cancelled_while_waiting) {
-            Ok(()) => self.body(m).waiting.push_back(request),
-            Err(status) => request.complete_by_framework(m, status),
-        }
-    }
-
-    /// Calls the callback for the request's kind. The driver holds the request from here on.
-    fn present(self, m: &mut Machine, request: Request) {
-        let mut fx = take_fx(m);
-        let body = fx.queue(self);
-        let (driver, callbacks) = (body.header.driver(), body.callbacks);
-        let Some(irp) = fx.request(request).given_to_driver(self) else { return };
-        let location = m[irp].current();
-        let (major, parameters) = (location.major, location.parameters);
-        let handle = request.0.handle();
-        match (major, parameters) {
-            (Major::Read | Major::Write, Parameters::Transfer { length, .. }) => {
-                let (callback, site) = match major {
-                    Major::Read => (callbacks.read, &sites::QUEUE_CALL_READ),
-                    _ => (callbacks.write, &sites::QUEUE_CALL_WRITE),
-                };
-                if length == 0 {
-                    trace(m, driver, &sites::QUEUE_ZERO_LENGTH, [handle, self.0.handle()]);
-                    return request.complete(m, STATUS_SUCCESS);
-                }
-                if let Some(callback) = callback {
-                    trace(m, driver, site, [handle]);
-                    return callback(m, self, request, length);
-                }
+    /// Puts a new request behind the waiting ones. Returns whether it waits: one that is cancelled already is
+    /// completed.
+    fn keep(self, m: &mut Machine, request: Request) -> bool {
+        match request.wait_in_queue(m, self) {
+            Ok(()) => {
+                let body = self.body(m);
+                body.waiting.push_back(request);
+                body.added();
+                true
             }
-            (_, Parameters::DeviceIoControl { output_length, input_length, code, .. }) => {
-                let (callback, site) = match major {
-                    Major::DeviceControl => (callbacks.device_control, &sites::QUEUE_CALL_DEVICE_CONTROL),
-                    _ => (callbacks.internal_device_control, &sites::QUEUE_CALL_INTERNAL),
-                };
-                if let Some(callback) = callback {
-                    trace(m, driver, site, [handle]);
-                    return callback(m, self, request, IoControl { code, input_length, output_length });
-                }
-            }
-            _ => {}
-        }
-        match callbacks.default {
-            Some(callback) => {
-                trace(m, driver, &sites::QUEUE_CALL_DEFAULT, [handle]);
-                callback(m, self, request);
-            }
-            None => {
-                let status = STATUS_INVALID_DEVICE_REQUEST;
-                trace(m, driver, &sites::QUEUE_NO_CALLBACK, [major as u64, handle, status.0.into()]);
-                request.complete(m, status);
+            Err(status) => {
+                request.complete_by_framework(m, status);
+                false
             }
         }
-    }
-
-    /// Calls EvtRequestCancel for requests that were cancelled while the driver held them.
-    fn present_cancelled(self, m: &mut Machine) {
-        let driver = self.driver(m);
-        while let Some(request) = self.body(m).cancelled.pop_front() {
-            trace(m, driver, &sites::QUEUE_CALL_CANCEL, [request.0.handle(), self.0.handle()]);
-            request.call_cancel_routine(m);
-        }
-    }
-
-    /// A request that the driver held was marked cancelable, and its IRP was cancelled.
-    pub(crate) fn request_cancelled(self, m: &mut Machine, request: Request) {
-        self.body(m).cancelled.push_back(request);
-        self.dispatch_internal_events(m);
-    }
-
-    /// Completes a waiting request with STATUS_CANCELLED.
-    pub(super) fn cancel_waiting(self, m: &mut Machine, request: Request) {
-        self.body(m).waiting.retain(|&waiting| waiting != request);
-        request.leave_waiting(m);
-        let driver = self.driver(m);
-        if driver.verifier_on(m) {
-            trace(m, driver, &sites::QUEUE_CANCELLED_WAITING, [request.0.handle(), self.0.handle()]);
-        }
-        request.complete_by_framework(m, STATUS_CANCELLED);
-        self.dispatch_internal_events(m);
-    }
-}
-
-/// The cancel routine of an IRP whose request waits in a queue.
-pub(super) fn cancelled_while_waiting(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
-    m[irp].io_status = IoStatus { status: STATUS_CANCELLED, information: 0 };
-    let request = Request::cancelled(m, irp);
-    if let Some(queue) = request.queue(m) {
-        queue.cancel_waiting(m, request);
     }
 }

@@ -3,11 +3,12 @@
 //! Source: S/irphandlers/io/fxioqueue.cpp:2118 (mark), 4353-4560 (cancel).
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{CancelRoutine, DeviceObject, Irp, Machine, NtStatus};
+use vbus_wdm::{DeviceObject, FileObject, Irp, Machine, Major, NtStatus, Parameters};
 
 use super::{Request, RequestBody};
+use crate::device::Device;
 use crate::framework::{fx, fx_mut};
-use crate::queue::Queue;
+use crate::queue::{Queue, cancelled_while_waiting};
 use crate::trace::sites;
 
 /// EvtRequestCancel: completes the request, normally with STATUS_CANCELLED.
@@ -19,23 +20,25 @@ impl RequestBody {
     pub(crate) fn given_to_driver(&mut self, queue: Queue) -> Option<Irp> {
         self.queue = Some(queue);
         self.waiting = false;
+        self.moves += 1;
         self.irp
     }
 }
 
 impl Request {
-    /// The request goes behind the waiting ones, cancelable by the framework.
-    pub(crate) fn wait_in_queue(self, m: &mut Machine, queue: Queue, routine: CancelRoutine) -> Result<(), NtStatus> {
-        let Some(irp) = self.current_irp(m) else { return Ok(()) };
-        // A lower driver that had the IRP meanwhile may have left its own word there.
-        self.mark_irp(m, irp);
-        irp.set_cancel_routine(m, Some(routine));
-        if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
-            return Err(STATUS_CANCELLED);
-        }
+    /// The request goes among the waiting ones, cancelable by the framework.
+    pub(crate) fn wait_in_queue(self, m: &mut Machine, queue: Queue) -> Result<(), NtStatus> {
         let body = self.body(m);
         body.queue = Some(queue);
         body.waiting = true;
+        body.moves += 1;
+        let Some(irp) = body.irp else { return Ok(()) };
+        // A lower driver that had the IRP meanwhile may have left its own word there.
+        self.mark_irp(m, irp);
+        irp.set_cancel_routine(m, Some(cancelled_while_waiting));
+        if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
+            return Err(STATUS_CANCELLED);
+        }
         Ok(())
     }
 
@@ -44,6 +47,47 @@ impl Request {
         if let Some(irp) = self.current_irp(m) {
             irp.set_cancel_routine(m, None);
         }
+    }
+
+    /// The driver holds the request again, which waited until now.
+    pub(crate) fn back_to_driver(self, m: &mut Machine) {
+        let body = self.body(m);
+        body.waiting = false;
+        body.found = false;
+        body.moves += 1;
+    }
+
+    /// The driver has seen the request.
+    #[inline]
+    pub(crate) fn presented(self, m: &mut Machine) {
+        self.body(m).presented = true;
+    }
+
+    pub(crate) fn was_presented(self, m: &mut Machine) -> bool {
+        self.body(m).presented
+    }
+
+    /// WdfIoQueueFindRequest gave its handle to the driver.
+    pub(crate) fn mark_found(self, m: &mut Machine) {
+        self.body(m).found = true;
+    }
+
+    /// Another device's driver has the request from now on.
+    pub(crate) fn belongs_to(self, m: &mut Machine, device: Option<Device>) {
+        self.body(m).device = device;
+    }
+
+    /// What the sender asked for, without a DDI's checks.
+    pub(crate) fn location_parameters(self, m: &mut Machine) -> Option<(Major, Parameters)> {
+        let irp = self.current_irp(m)?;
+        let location = m[irp].current();
+        Some((location.major, location.parameters))
+    }
+
+    /// The file object, without a DDI's checks.
+    pub(crate) fn file_of_irp(self, m: &mut Machine) -> Option<FileObject> {
+        let irp = self.current_irp(m)?;
+        irp.file(m)
     }
 
     /// EvtIoStop is called for it, or has returned; it may be gone then.
@@ -57,26 +101,55 @@ impl Request {
         fx(m).requests.get(self.0.id).is_none_or(|body| body.acknowledged)
     }
 
-    /// `WdfRequestMarkCancelableEx`: `routine` is called if somebody cancels the request before it is unmarked.
+    /// `WdfRequestMarkCancelable`: `routine` is called if somebody cancels the request before it is unmarked, or has
+    /// done so already.
+    ///
+    /// The line of a request that no queue presented says so, and nothing else happens.
+    ///
+    /// Source: S/core/fxrequestapi.cpp:3400-3470.
+    pub fn mark_cancelable(self, m: &mut Machine, routine: RequestCancel) {
+        let Ok(queue) = self.require_queue(m, &sites::MARK_WITHOUT_QUEUE) else { return };
+        if self.verify_owned_and_unmarked(m).is_err() {
+            return;
+        }
+        if self.mark(m, queue, routine).is_err() {
+            let body = self.body(m);
+            body.cancel = Some(routine);
+            body.cancelable = true;
+            body.cancelled = true;
+            queue.cancel_for_driver(m, self);
+        }
+    }
+
+    /// `WdfRequestMarkCancelableEx`: as [`Request::mark_cancelable`], but of a request that is cancelled already the
+    /// caller hears here.
     ///
     /// # Errors
-    /// STATUS_CANCELLED if it is cancelled already: the routine is not called, the driver completes the request.
-    /// STATUS_INVALID_DEVICE_REQUEST for a request that no queue presented.
+    /// STATUS_CANCELLED if it is cancelled already, or its queue is being purged: the routine is not called, the driver
+    /// completes the request. STATUS_INVALID_DEVICE_REQUEST for a request that no queue presented and, under the
+    /// verifier, for one that the driver does not own or has marked before.
     ///
     /// Source: S/core/fxrequestapi.cpp:3468-3540.
-    pub fn mark_cancelable(self, m: &mut Machine, routine: RequestCancel) -> Result<(), NtStatus> {
-        self.require_queue(m, &sites::MARK_WITHOUT_QUEUE)?;
+    pub fn mark_cancelable_ex(self, m: &mut Machine, routine: RequestCancel) -> Result<(), NtStatus> {
+        let queue = self.require_queue(m, &sites::MARK_EX_WITHOUT_QUEUE)?;
+        self.verify_owned_and_unmarked(m)?;
+        self.mark(m, queue, routine)
+    }
+
+    fn mark(self, m: &mut Machine, queue: Queue, routine: RequestCancel) -> Result<(), NtStatus> {
         let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
-        let body = self.body(m);
-        body.cancel = Some(routine);
-        body.cancelable = true;
+        if queue.cancels_dispatched(m) {
+            return Err(STATUS_CANCELLED);
+        }
         self.mark_irp(m, irp);
         irp.set_cancel_routine(m, Some(cancelled_in_driver));
         if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
-            let body = self.body(m);
-            (body.cancel, body.cancelable) = (None, false);
             return Err(STATUS_CANCELLED);
         }
+        let body = self.body(m);
+        body.cancel = Some(routine);
+        body.cancelable = true;
+        queue.marked(m, self);
         Ok(())
     }
 
@@ -87,22 +160,37 @@ impl Request {
     /// STATUS_INVALID_DEVICE_REQUEST for a request that no queue presented and, under the verifier, for one that was not
     /// marked.
     pub fn unmark_cancelable(self, m: &mut Machine) -> Result<(), NtStatus> {
-        self.require_queue(m, &sites::UNMARK_WITHOUT_QUEUE)?;
+        let queue = self.require_queue(m, &sites::UNMARK_WITHOUT_QUEUE)?;
         self.verify_cancelable(m)?;
-        self.body(m).cancelable = false;
-        let Some(irp) = self.current_irp(m) else { return Err(STATUS_INVALID_DEVICE_REQUEST) };
-        match irp.set_cancel_routine(m, None) {
-            Some(_) => {
-                self.body(m).cancel = None;
-                Ok(())
-            }
-            None => Err(STATUS_CANCELLED),
+        if !queue.unmarked(m, self) {
+            return Err(STATUS_CANCELLED);
+        }
+        self.take_back_mark(m);
+        let body = self.body(m);
+        body.cancel = None;
+        body.cancelable = false;
+        body.cancelled = false;
+        Ok(())
+    }
+
+    /// The IRP's cancel routine is taken back: nobody but the caller cancels it now.
+    pub(crate) fn take_back_mark(self, m: &mut Machine) {
+        let body = self.body(m);
+        body.cancelled = true;
+        if let Some(irp) = body.irp {
+            irp.set_cancel_routine(m, None);
         }
     }
 
-    /// `WdfRequestIsCanceled`.
+    /// `WdfRequestIsCanceled`. Under the verifier it may be asked only of a request that the driver owns and did not
+    /// leave cancelable.
+    ///
+    /// Source: S/core/fxrequestapi.cpp:3600-3665.
     pub fn is_cancelled(self, m: &mut Machine) -> bool {
-        self.current_irp(m).is_some_and(|irp| m[irp].cancel)
+        if self.verify_owned_and_unmarked(m).is_err() {
+            return false;
+        }
+        self.body(m).cancelled || self.current_irp(m).is_some_and(|irp| m[irp].cancel)
     }
 
     /// `WdfRequestStopAcknowledge` in EvtIoStop: the driver keeps the request over the loss of power, or gives it
@@ -132,20 +220,13 @@ impl Request {
             routine(m, self);
         }
     }
-
-    /// A purge cancels what its holder marked cancelable.
-    pub(crate) fn cancel_if_marked(self, m: &mut Machine) {
-        let live = fx(m).requests.get(self.0.id).is_some_and(|body| body.cancel.is_some());
-        if let Some(irp) = live.then(|| self.current_irp(m)).flatten() {
-            irp.cancel(m);
-        }
-    }
 }
 
 /// The cancel routine of an IRP whose request the driver marked cancelable.
 fn cancelled_in_driver(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
     let request = Request::cancelled(m, irp);
+    request.body(m).cancelled = true;
     if let Some(queue) = request.queue(m) {
-        queue.request_cancelled(m, request);
+        queue.cancel_for_driver(m, request);
     }
 }

@@ -10,7 +10,7 @@ use crate::driver::Driver;
 use crate::framework::{Fx, take_fx, trace};
 use crate::object::Handle;
 use crate::queue::Queue;
-use crate::trace::sites;
+use crate::trace::{Site, sites};
 use crate::verifier;
 
 /// The facility of the framework's own statuses.
@@ -19,42 +19,56 @@ const FACILITY_DRIVER_FRAMEWORK: u32 = 0x0020_0000;
 impl Request {
     /// `WdfRequestComplete`: with the Information that is in the IRP.
     pub fn complete(self, m: &mut Machine, status: NtStatus) {
-        let information = self.information(m);
+        let information = self.current_information(m);
         self.complete_with_information(m, status, information);
     }
 
     /// `WdfRequestCompleteWithInformation`.
     ///
-    /// The request's handle is stale afterwards. A request of the driver's own cannot be completed, only deleted: bug
-    /// check 0x10D/7. One whose memories another formatted request uses cannot be completed yet: 0x10D/3.
+    /// The request's handle is stale afterwards. A request of the driver's own cannot be completed, only deleted: it is
+    /// freed under whoever still uses it, bug check 0x10D/7. One whose memories another formatted request uses cannot be
+    /// completed yet: 0x10D/3. Under the verifier a call for a request that the driver does not own says so and does
+    /// nothing, and more Information than the sender has room for is 0x10D/6/4.
     pub fn complete_with_information(self, m: &mut Machine, status: NtStatus, information: u64) {
+        self.complete_if_allowed(m, status, information, &sites::REQUEST_COMPLETE);
+    }
+
+    /// `WdfRequestCompleteWithPriorityBoost`. Threads have no priorities here: only the log tells the difference.
+    pub fn complete_with_priority_boost(self, m: &mut Machine, status: NtStatus) {
+        let information = self.current_information(m);
+        self.complete_if_allowed(m, status, information, &sites::REQUEST_COMPLETE_BOOST);
+    }
+
+    #[inline]
+    fn complete_if_allowed(self, m: &mut Machine, status: NtStatus, information: u64, line: &'static Site) {
         let mut fx = take_fx(m);
-        let owned = fx.request(self).is_driver_owned();
-        if owned || self.refused_by_verifier(m, &sites::REQUEST_NOT_OWNED).is_ok() {
-            self.complete_internal(m, status, information);
+        let driver = fx.request(self).header.driver();
+        let verified = fx.verifier_on(driver);
+        if !verified || self.verify_owned(m).and_then(|()| self.verify_can_be_completed(m)).is_ok() {
+            self.complete_internal(m, status, information, line);
         }
     }
 
-    fn complete_internal(self, m: &mut Machine, status: NtStatus, information: u64) {
+    fn complete_internal(self, m: &mut Machine, status: NtStatus, information: u64, line: &'static Site) {
         let mut fx = take_fx(m);
         let body = fx.request(self);
         let (driver, ownership, irp) = (body.header.driver(), body.ownership, body.irp);
         let (release, bare) = (body.release.take(), body.header.is_bare());
-        if ownership != Ownership::FromIo {
-            // Nobody waits for it: the framework frees an object that others still use.
-            let address = irp.map_or(0, |irp| irp.address());
-            fx.trace(driver, &sites::REQUEST_COMPLETE, [self.0.handle(), address, information, status.0.into()]);
-            trace(m, driver, &sites::REQUEST_FREED, [self.0.handle(), self.0.address()]);
-            verifier::wdf_violation(m, Some(driver), 7, [self.0.handle(), self.0.address()], "WdfRequestComplete");
+        let address = irp.map_or(0, Irp::address);
+        fx.trace(driver, line, [self.0.handle(), address, information, status.0.into()]);
+        let verified = fx.verifier_on(driver);
+        let Some(irp) = irp else {
+            m.undefined("WdfRequestComplete", "a request is completed once, and only while it has an IRP")
+        };
+        m[irp].io_status.information = information;
+        if verified {
+            self.verify_completion(m, driver, irp, status);
         }
-        let Some(irp) = irp else { return };
-        let arguments = [self.0.handle(), irp.address(), information, status.0.into()];
-        fx.trace(driver, &sites::REQUEST_COMPLETE, arguments);
-        let status = translate(fx, driver, status);
+        let status = translate(take_fx(m), driver, status);
         if let Some(release) = release {
             release(m, self);
         }
-        if !bare {
+        if !bare && ownership == Ownership::FromIo {
             // Cleanup callbacks and the request's children go before its IRP is completed.
             self.0.dispose(m);
             self.0.destroy_children(m);
@@ -63,12 +77,30 @@ impl Request {
         if body.lent > 0 {
             self.completed_while_lent(m, irp);
         }
-        body.irp = None;
         m[irp].io_status = IoStatus { status, information };
+        if ownership != Ownership::FromIo {
+            return self.complete_own(m, irp, ownership);
+        }
         let body = self.body(m);
+        body.irp = None;
         let queue = body.queue.take().filter(|_| !body.waiting);
         irp.complete(m);
         self.leave_queue(m, queue);
+    }
+
+    /// A request of the driver's own. One that came out of a queue goes on to whoever sent its IRP, and lives on without
+    /// it. Nobody waits for any other: the framework gives back a reference that somebody still needs.
+    ///
+    /// Source: S/core/fxrequest.cpp:985-1060, 3105-3160.
+    fn complete_own(self, m: &mut Machine, irp: Irp, ownership: Ownership) {
+        let body = self.body(m);
+        let queue = body.queue.filter(|_| ownership == Ownership::Driver && !body.waiting);
+        let Some(queue) = queue else { return self.0.release(m) };
+        (body.irp, body.queue) = (None, None);
+        irp.complete(m);
+        if take_fx(m).forget_owned(queue, self) {
+            queue.dispatch_events(m, None);
+        }
     }
 
     /// Somebody still uses memories that end with this request: bug check 0x10D/3 with how many.
@@ -113,7 +145,7 @@ impl Request {
 
     /// Completion of a request that the driver never saw or has no callback for.
     pub(crate) fn complete_by_framework(self, m: &mut Machine, status: NtStatus) {
-        self.complete_internal(m, status, 0);
+        self.complete_internal(m, status, 0, &sites::REQUEST_COMPLETE);
     }
 }
 

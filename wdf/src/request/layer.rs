@@ -7,6 +7,7 @@ use vbus_wdm::{Irp, Machine};
 use super::{Ownership, Release, Request, RequestBody};
 use crate::driver::Driver;
 use crate::framework::{fx, fx_mut};
+use crate::object::Object;
 use crate::queue::Queue;
 
 /// A request as the layer above works with it, found with one look.
@@ -19,6 +20,10 @@ pub struct Parts<'m, T> {
     pub driver: Driver,
     /// The object's reference count.
     pub references: &'m mut u32,
+    /// How often a queue took the request or gave it to the driver.
+    pub moves: u32,
+    /// The target that the request is out at: the framework verifier asks before it is deleted.
+    pub sent_to: &'m mut Option<Object>,
     /// To be called when the request's formatting ends: it is completed, reused, formatted again or destroyed.
     pub release: &'m mut Option<Release>,
     /// The state that the layer keeps for each request. It stays with the place: what the request before left in it
@@ -39,6 +44,8 @@ impl RequestBody {
             ownership: self.ownership,
             driver: self.header.driver(),
             references: &mut self.header.references,
+            moves: self.moves,
+            sent_to: &mut self.sent_to,
             release: &mut self.release,
             // Of this type, as the lines above made sure.
             state: self.upper.downcast_mut().unwrap(),

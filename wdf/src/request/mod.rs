@@ -65,6 +65,16 @@ pub(crate) struct RequestBody {
     device: Option<Device>,
     queue: Option<Queue>,
     waiting: bool,
+    /// The driver had it once.
+    presented: bool,
+    /// It was cancelled, whatever its IRP says.
+    cancelled: bool,
+    /// WdfIoQueueFindRequest gave its handle away.
+    found: bool,
+    /// How often a queue took it or gave it to the driver.
+    moves: u32,
+    /// The target that it is out at.
+    sent_to: Option<Object>,
     /// The driver acknowledged EvtIoStop for it without giving it back.
     acknowledged: bool,
     cancel: Option<RequestCancel>,
@@ -89,6 +99,11 @@ impl Default for RequestBody {
             device: None,
             queue: None,
             waiting: false,
+            presented: false,
+            cancelled: false,
+            found: false,
+            moves: 0,
+            sent_to: None,
             acknowledged: false,
             cancel: None,
             cancelable: false,
@@ -116,6 +131,11 @@ impl RequestBody {
         self.device = None;
         self.queue = None;
         self.waiting = false;
+        self.presented = false;
+        self.cancelled = false;
+        self.found = false;
+        self.moves = 0;
+        self.sent_to = None;
         self.acknowledged = false;
         self.cancel = None;
         self.cancelable = false;
@@ -208,11 +228,9 @@ impl Request {
     pub fn irp(self, m: &mut Machine) -> Option<Irp> {
         let irp = self.current_irp(m);
         let driver = self.driver(m);
-        if irp.is_none() && driver.verifier_on(m) {
-            let handle = self.0.handle();
-            trace(m, driver, &sites::REQUEST_IS_COMPLETED, [handle, STATUS_INTERNAL_ERROR.0.into()]);
-            verifier::debug_break(m, driver);
-            trace(m, driver, &sites::GET_IRP_COMPLETED, [handle, STATUS_INVALID_DEVICE_REQUEST.0.into()]);
+        if irp.is_none() && self.verify_not_completed(m).is_err() {
+            let status = STATUS_INVALID_DEVICE_REQUEST;
+            trace(m, driver, &sites::GET_IRP_COMPLETED, [self.0.handle(), status.0.into()]);
             verifier::debug_break(m, driver);
         }
         irp
@@ -246,8 +264,17 @@ impl Request {
         self.io_status(m).status
     }
 
-    /// `WdfRequestGetInformation`.
+    /// `WdfRequestGetInformation`. Under the verifier 0 for a request that is completed.
+    ///
+    /// Source: S/core/fxrequest.cpp:300-345.
     pub fn information(self, m: &mut Machine) -> u64 {
+        if self.verify_not_completed(m).is_err() {
+            return 0;
+        }
+        self.current_information(m)
+    }
+
+    pub(crate) fn current_information(self, m: &mut Machine) -> u64 {
         self.io_status(m).information
     }
 
@@ -255,22 +282,24 @@ impl Request {
         self.current_irp(m).map(|irp| m[irp].io_status).unwrap_or_default()
     }
 
-    /// `WdfRequestSetInformation`.
+    /// `WdfRequestSetInformation`. Under the verifier nothing for a request that is completed.
     pub fn set_information(self, m: &mut Machine, information: u64) {
-        if let Some(irp) = self.current_irp(m) {
+        if self.verify_not_completed(m).is_ok() {
+            let irp = self.require_irp(m, "WdfRequestSetInformation");
             m[irp].io_status.information = information;
         }
     }
 
-    /// `WdfRequestGetParameters`.
+    /// `WdfRequestGetParameters`. Under the verifier a request without an IRP, or without a location in it, has none.
+    ///
+    /// Source: S/core/fxrequest.cpp:1225-1290.
     pub fn parameters(self, m: &mut Machine) -> RequestParameters {
-        match self.current_irp(m) {
-            Some(irp) => {
-                let location = m[irp].current();
-                RequestParameters { major: location.major, parameters: location.parameters }
-            }
-            None => RequestParameters { major: Major::default(), parameters: Parameters::None },
+        if self.verify_stack_valid(m).is_err() {
+            return RequestParameters { major: Major::default(), parameters: Parameters::None };
         }
+        let irp = self.require_irp(m, "WdfRequestGetParameters");
+        let location = m[irp].current();
+        RequestParameters { major: location.major, parameters: location.parameters }
     }
 
     /// The control code of an I/O control request.
@@ -281,15 +310,33 @@ impl Request {
         }
     }
 
-    /// `WdfRequestGetFileObject`.
+    /// `WdfRequestGetFileObject`. Under the verifier `None` for a request that the driver does not own.
+    ///
+    /// Source: S/core/fxrequestapi.cpp:2640-2690.
     pub fn file_object(self, m: &mut Machine) -> Option<FileObject> {
-        let irp = self.current_irp(m)?;
-        irp.file(m)
+        if let Err(status) = self.verify_owned(m) {
+            let driver = self.driver(m);
+            trace(m, driver, &sites::GET_FILE_OBJECT_FAILED, [status.0.into()]);
+            return None;
+        }
+        self.file_of_irp(m)
     }
 
-    /// `WdfRequestGetRequestorMode`.
+    /// `WdfRequestGetRequestorMode`. Under the verifier user mode for a request that is completed.
     pub fn requestor_mode(self, m: &mut Machine) -> RequestorMode {
-        self.current_irp(m).map(|irp| m[irp].requestor_mode).unwrap_or_default()
+        if self.verify_not_completed(m).is_err() {
+            return RequestorMode::User;
+        }
+        let irp = self.require_irp(m, "WdfRequestGetRequestorMode");
+        m[irp].requestor_mode
+    }
+
+    /// The IRP of a request that must have one here: in Windows a call would go through a null pointer.
+    fn require_irp(self, m: &mut Machine, ddi: &'static str) -> Irp {
+        match self.current_irp(m) {
+            Some(irp) => irp,
+            None => m.undefined(ddi, "the IRP of a request is asked for only while the request has one"),
+        }
     }
 
     /// The handle as a context word, and back.
@@ -310,7 +357,17 @@ impl Request {
 pub(crate) fn disposed(m: &mut Machine, object: Object) {
     let request = Request(object);
     let body = request.body(m);
-    if body.ownership != Ownership::FromIo && body.irp.is_some() {
+    if body.ownership == Ownership::FromIo {
+        return;
+    }
+    let (has_irp, sent_to) = (body.irp.is_some(), body.sent_to);
+    let driver = request.driver(m);
+    if let Some(target) = sent_to.filter(|_| driver.verifier_on(m)) {
+        // An error that the call reports and then does all the same.
+        trace(m, driver, &sites::DELETE_WHILE_SENT, [object.handle(), target.handle()]);
+        verifier::debug_break(m, driver);
+    }
+    if has_irp {
         layer::release_formatting(m, request);
     }
 }

@@ -34,7 +34,7 @@ fn item<'f>(text: &mut String, format: &'f str, words: &mut impl Iterator<Item =
         ("x", |text, word| _ = write!(text, "{:x}", word as u32)),
         ("I64x", |text, word| _ = write!(text, "{word:x}")),
         ("I64d", |text, word| _ = write!(text, "{}", word as i64)),
-        ("s", |text, word| text.push_str(names::optional_word(word))),
+        ("s", |text, word| text.push_str(names::string(word))),
         ("%", |text, _| text.push('%')),
     ];
     for (kind, write) in kinds {

@@ -43,11 +43,22 @@ const TARGET_STATES: &[&str] = &[
     "WdfIoTargetPurged",
 ];
 
-/// A word that a message puts in or leaves out: the framework's own `%s` arguments on this path are such.
-pub(super) fn optional_word(word: u64) -> &'static str {
+/// What the framework's own `%s` arguments on this path are: a part that is put in or left out, or the name of a handle
+/// type.
+///
+/// Source: S/irphandlers/io/fxioqueue.cpp:2319; S/object/fxobjectinfo*.cpp (handle names).
+pub(super) fn string(word: u64) -> &'static str {
     match word {
+        0 => "",
         1 => "power stopping (Drain) in progress,",
-        _ => "",
+        0x1001 => "WDFDRIVER",
+        0x1002 => "WDFDEVICE",
+        0x1003 => "WDFQUEUE",
+        0x1008 => "WDFREQUEST",
+        0x100A => "WDFMEMORY",
+        0x1029 => "WDFCHILDLIST",
+        0x1200 => "WDFIOTARGET",
+        _ => "WDFOBJECT",
     }
 }
 

@@ -1,15 +1,11 @@
-//! What happens to a queue as a whole: power, purge, cleanup of a file.
+//! What the device's power does to a queue.
 //!
-//! Source: S/irphandlers/io/fxioqueue.cpp:3918-4080 (purge), 4280-4400 (cancel), 5016-5400 (power).
+//! Source: S/irphandlers/io/fxioqueue.cpp:5016-6200.
 
-use vbus_wdm::{FileObject, Machine};
+use vbus_wdm::Machine;
 
-use super::present::cancelled_while_waiting;
 use super::{Queue, StopAction};
-use crate::framework::{fx, trace};
-use crate::object::Handle;
-use crate::request::Request;
-use crate::trace::sites;
+use crate::framework::fx;
 
 impl Queue {
     /// Whether the queue follows the device's power.
@@ -47,19 +43,10 @@ impl Queue {
     /// The device goes: what waits is cancelled, nothing is accepted any more, and the driver is asked for the rest,
     /// even for what it acknowledged before.
     ///
-    /// Source: S/irphandlers/io/fxioqueue.cpp:5865-5990.
-    pub(crate) fn purge(self, m: &mut Machine) {
-        let driver = self.driver(m);
-        self.body(m).accepting = false;
-        while let Some(&request) = self.body(m).waiting.front() {
-            trace(m, driver, &sites::QUEUE_PURGE_CANCEL, [request.0.handle(), self.0.handle()]);
-            self.cancel_waiting(m, request);
-        }
-        trace(m, driver, &sites::QUEUE_PURGE_WAITING, [self.0.handle()]);
-        for request in self.body(m).owned.clone() {
-            request.cancel_if_marked(m);
-        }
-        trace(m, driver, &sites::QUEUE_PURGE_OWNED, [self.0.handle()]);
+    /// Source: S/irphandlers/io/fxioqueue.cpp:5865-5990, 6125.
+    pub(crate) fn shut_down(self, m: &mut Machine) {
+        self.body(m).shut_down = true;
+        self.empty(m, true, None);
         self.ask_to_stop(m, StopAction::Purge);
     }
 
@@ -68,24 +55,5 @@ impl Queue {
         m.wait("the driver to complete the requests of a queue that is removed", move |m| {
             fx(m).queues.get(self.0.id).is_none_or(|body| body.owned.is_empty())
         });
-    }
-
-    /// IRP_MJ_CLEANUP: cancels what waits for this file.
-    pub(crate) fn cancel_waiting_of_file(self, m: &mut Machine, file: FileObject) {
-        let waiting: Vec<Request> = self.body(m).waiting.iter().copied().collect();
-        for request in waiting {
-            if request.file_object(m) == Some(file) {
-                self.cancel_waiting(m, request);
-            }
-        }
-    }
-
-    /// Puts a request that the driver held back to the head of the waiting ones (acknowledged with requeue).
-    pub(crate) fn put_back(self, m: &mut Machine, request: Request) {
-        self.body(m).forget_owned(request);
-        match request.wait_in_queue(m, self, cancelled_while_waiting) {
-            Ok(()) => self.body(m).waiting.push_front(request),
-            Err(status) => request.complete_by_framework(m, status),
-        }
     }
 }

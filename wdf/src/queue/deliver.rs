@@ -1,0 +1,107 @@
+//! Giving one request to the driver.
+//!
+//! Source: S/irphandlers/io/fxioqueue.cpp:3135-3430 (DispatchRequestToDriver).
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{Machine, Major, Parameters};
+
+use super::config::Callbacks;
+use super::{IoControl, Queue};
+use crate::driver::Driver;
+use crate::framework::{take_fx, trace};
+use crate::request::Request;
+use crate::trace::{Site, sites};
+
+impl Queue {
+    /// Calls the callback for the request's kind. The driver holds the request from here on.
+    pub(super) fn deliver(self, m: &mut Machine, request: Request) {
+        let mut fx = take_fx(m);
+        let body = fx.queue(self);
+        let (driver, callbacks, zero_length) = (body.header.driver(), body.callbacks, body.allow_zero_length);
+        let Some(irp) = fx.request(request).given_to_driver(self) else { return };
+        // Under the verifier the framework holds on to the request, so that a driver which completes it and goes on
+        // using it in its callback is told so.
+        let held = fx.verifier_on(driver);
+        if held {
+            fx.request(request).header.references += 1;
+        }
+        let location = m[irp].current();
+        let (major, parameters) = (location.major, location.parameters);
+        self.call(m, request, driver, &callbacks, major, parameters, zero_length);
+        if held {
+            request.release(m);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // What deliver() knows already, and looks up once.
+    fn call(
+        self,
+        m: &mut Machine,
+        request: Request,
+        driver: Driver,
+        callbacks: &Callbacks,
+        major: Major,
+        parameters: Parameters,
+        zero_length: bool,
+    ) {
+        let _handle = request.0.handle();
+        match (major, parameters) {
+            (Major::Read | Major::Write, Parameters::Transfer { length, .. }) => {
+                let (callback, site) = match major {
+                    Major::Read => (callbacks.read, &sites::QUEUE_CALL_READ),
+                    _ => (callbacks.write, &sites::QUEUE_CALL_WRITE),
+                };
+                if length == 0 && !zero_length && (callback.is_some() || callbacks.default.is_some()) {
+                    return self.complete_empty(m, request, driver, major, callback.is_none());
+                }
+                if let Some(callback) = callback {
+                    self.presenting(m, request, driver, site);
+                    return callback(m, self, request, length);
+                }
+            }
+            (_, Parameters::DeviceIoControl { output_length, input_length, code, .. }) => {
+                let (callback, site) = match major {
+                    Major::DeviceControl => (callbacks.device_control, &sites::QUEUE_CALL_DEVICE_CONTROL),
+                    _ => (callbacks.internal_device_control, &sites::QUEUE_CALL_INTERNAL),
+                };
+                if let Some(callback) = callback {
+                    self.presenting(m, request, driver, site);
+                    return callback(m, self, request, IoControl { code, input_length, output_length });
+                }
+            }
+            _ => {}
+        }
+        match callbacks.default {
+            Some(callback) => {
+                self.presenting(m, request, driver, &sites::QUEUE_CALL_DEFAULT);
+                callback(m, self, request);
+            }
+            None => {
+                let status = STATUS_INVALID_DEVICE_REQUEST;
+                // This line prints the object, not its handle.
+                trace(m, driver, &sites::QUEUE_NO_CALLBACK, [major as u64, request.0.address(), status.0.into()]);
+                request.complete(m, status);
+            }
+        }
+    }
+
+    fn presenting(self, m: &mut Machine, request: Request, driver: Driver, site: &'static Site) {
+        trace(m, driver, site, [request.0.handle()]);
+        request.presented(m);
+    }
+
+    /// Completes a read or write of nothing. The lines come in the order that the framework's four copies of this
+    /// step have.
+    fn complete_empty(self, m: &mut Machine, request: Request, driver: Driver, major: Major, by_default: bool) {
+        let arguments = [request.0.handle(), self.0.handle()];
+        if by_default {
+            trace(m, driver, &sites::QUEUE_CALL_DEFAULT, [request.0.handle()]);
+        }
+        if by_default && major == Major::Write {
+            request.complete(m, STATUS_SUCCESS);
+            return trace(m, driver, &sites::QUEUE_ZERO_LENGTH, arguments);
+        }
+        trace(m, driver, &sites::QUEUE_ZERO_LENGTH, arguments);
+        request.complete(m, STATUS_SUCCESS);
+    }
+}
