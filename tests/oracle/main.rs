@@ -9,6 +9,7 @@ mod f1;
 mod f2;
 mod f3;
 mod f4;
+mod f5_parent;
 mod f5_queue;
 mod f5_stacksize;
 mod f6;
@@ -32,6 +33,7 @@ fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
         "F2" => Some(f2::run),
         "F3" => Some(f3::run),
         "F4" => Some(f4::run),
+        "F5_parent" => Some(f5_parent::run),
         "F5_queue" => Some(f5_queue::run),
         "F5_stacksize" => Some(f5_stacksize::run),
         "F6" => Some(f6::run),

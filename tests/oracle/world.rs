@@ -6,7 +6,8 @@ use vbus::iotarget::{CompletionParams, IoTarget, SentKind};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
 use vbus::wdm::{
-    DeviceObject, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Observation, Parameters, PnpMinor, Step, Stop,
+    DeviceObject, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Observation, Parameters, PnpAnswer, PnpMinor,
+    PnpParameters, RelationType, Step, Stop,
 };
 
 use super::case::{Event, trace_text};
@@ -285,15 +286,29 @@ pub fn pnp_agrees(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
 
 /// Sends a PnP IRP to the top of a stack, and waits for it. Nothing of that is written down by itself.
 pub fn send_pnp(m: &mut Machine, device: DeviceObject, minor: PnpMinor) -> NtStatus {
+    ask_pnp(m, device, minor, PnpParameters::None).0
+}
+
+/// Asks a bus for its children, as [`send_pnp`].
+pub fn bus_relations(m: &mut Machine, bus: DeviceObject) -> (NtStatus, Vec<DeviceObject>) {
+    match ask_pnp(m, bus, PnpMinor::QueryDeviceRelations, PnpParameters::Relations(RelationType::Bus)) {
+        (status, PnpAnswer::Relations(children)) => (status, children),
+        (status, _) => (status, Vec::new()),
+    }
+}
+
+fn ask_pnp(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: PnpParameters) -> (NtStatus, PnpAnswer) {
     let top = device.top_of_stack(m);
     let irp = m.allocate_irp(m[top].stack_size).unwrap();
     m[irp].io_status.status = STATUS_NOT_SUPPORTED;
     let location = m[irp].next_mut();
     location.major = Major::Pnp;
     location.minor = minor as u8;
+    location.parameters = Parameters::Pnp(parameters);
+    name(m, irp.address(), "<PNPIRP>");
     irp.call_driver(m, top);
     m.wait("a PnP IRP", move |m| m[irp].is_completed());
-    m[irp].io_status.status
+    (m[irp].io_status.status, std::mem::take(&mut m[irp].pnp_answer))
 }
 
 /// Calls a driver's AddDevice for a PDO.

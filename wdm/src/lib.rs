@@ -38,7 +38,10 @@ pub use machine::{Exit, Machine};
 pub use memory::Span;
 pub use names::Guid;
 pub use observe::{Observation, Step, StepHook};
-pub use pnp::{DevNode, IdType, Installation, NodeState, PnpAnswer, PnpMinor, PnpParameters, RelationType};
+pub use pnp::{
+    DevNode, IdType, Installation, NodeState, PnpAnswer, PnpMinor, PnpParameters, PnpRequest, PnpRequestHook,
+    RelationType,
+};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};
 pub use status::{NtStatus, constants};

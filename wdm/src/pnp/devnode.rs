@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Work;
+use super::{RelationType, Work};
 use crate::device::{DeviceObject, DriverObject};
 use crate::machine::Machine;
 use crate::slab::{Id, Slab};
@@ -63,7 +63,20 @@ pub(crate) struct PnpManager {
     pub(super) roots_added: u32,
     pub(super) waiting: VecDeque<(Work, DevNode)>,
     pub(super) busy: bool,
+    pub(super) on_request: Option<PnpRequestHook>,
 }
+
+/// What a driver can ask of the PnP manager.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PnpRequest {
+    /// IoInvalidateDeviceRelations.
+    InvalidateRelations(RelationType),
+    /// IoRequestDeviceEject.
+    Eject,
+}
+
+/// Called with the PDO that a driver asks something for, at the moment it does.
+pub type PnpRequestHook = fn(&mut Machine, DeviceObject, PnpRequest);
 
 impl Machine {
     /// Installs drivers for a hardware id; devices that appear later get them. The last installation wins.
@@ -75,6 +88,17 @@ impl Machine {
     /// Removes an installation; devices that have its drivers keep them.
     pub fn uninstall(&mut self, hardware_id: &str) {
         self.pnp.installations.retain(|known| known.hardware_id != hardware_id);
+    }
+
+    /// Calls `hook` whenever a driver asks the PnP manager for something, also for a device that is not in its tree.
+    pub fn on_pnp_request(&mut self, hook: PnpRequestHook) {
+        self.pnp.on_request = Some(hook);
+    }
+
+    pub(super) fn pnp_was_asked(&mut self, pdo: DeviceObject, request: PnpRequest) {
+        if let Some(hook) = self.pnp.on_request {
+            hook(self, pdo, request);
+        }
     }
 
     /// The root-enumerated devnodes.

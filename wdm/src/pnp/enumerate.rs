@@ -1,6 +1,6 @@
 //! Children that appear: relations, ids, AddDevice, start.
 
-use super::{DevNode, IdType, NodeState, PnpAnswer, PnpMinor, PnpParameters, RelationType, send};
+use super::{DevNode, IdType, NodeState, PnpAnswer, PnpMinor, PnpParameters, PnpRequest, RelationType, send};
 use crate::device::DeviceObject;
 use crate::machine::Machine;
 use crate::status::{NtStatus, constants::*};
@@ -11,6 +11,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoInvalidateDeviceRelations.
     pub fn invalidate_device_relations(&mut self, pdo: DeviceObject) {
+        self.pnp_was_asked(pdo, PnpRequest::InvalidateRelations(RelationType::Bus));
         if let Some(node) = DevNode::of(self, pdo) {
             self.queue_pnp_work(enumerate, node);
         }

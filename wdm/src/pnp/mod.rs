@@ -8,7 +8,7 @@ mod root;
 
 pub use codes::{IdType, PnpAnswer, PnpMinor, PnpParameters, RelationType};
 pub(crate) use devnode::PnpManager;
-pub use devnode::{DevNode, Installation, NodeState};
+pub use devnode::{DevNode, Installation, NodeState, PnpRequest, PnpRequestHook};
 pub(crate) use remove::file_closed;
 
 use crate::device::DeviceObject;

@@ -1,6 +1,6 @@
 //! Devices that go: unplugged, ejected, removed by their user.
 
-use super::{DevNode, NodeState, PnpMinor, PnpParameters, send};
+use super::{DevNode, NodeState, PnpMinor, PnpParameters, PnpRequest, send};
 use crate::device::DeviceObject;
 use crate::machine::Machine;
 use crate::status::{NtStatus, constants::*};
@@ -11,6 +11,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoRequestDeviceEject.
     pub fn request_device_eject(&mut self, pdo: DeviceObject) {
+        self.pnp_was_asked(pdo, PnpRequest::Eject);
         if let Some(node) = DevNode::of(self, pdo) {
             self.queue_pnp_work(eject, node);
         }
