@@ -19,7 +19,8 @@ fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStat
 /// Calls that a request is not in the state for, in EvtIoDefault.
 fn misuses(m: &mut Machine, _: Queue, request: Request) {
     let driver = request.driver(m);
-    let own = Request::create(m, driver, Attributes::none());
+    let irp = m.allocate_irp(2).unwrap();
+    let own = Request::create_from_irp(m, driver, irp, true, Attributes::none());
     let ended = [request.unmark_cancelable(m), own.mark_cancelable_ex(m, |_, _| {}), own.unmark_cancelable(m)];
     m.extension_mut::<Ended>().0.extend(ended);
     request.stop_acknowledge(m, true);

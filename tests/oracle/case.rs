@@ -20,6 +20,14 @@ impl Traces {
     }
 }
 
+/// The line of a PnP IRP's arrival, with the name that all of them have.
+fn with_pnp_irp(text: String) -> String {
+    match text.find(" IRP 0x<").filter(|_| text.contains(", IRP_MJ_PNP, ")) {
+        Some(at) => text[..at].to_owned() + " IRP 0x<PNPIRP>",
+        None => text,
+    }
+}
+
 /// A trace message as both sides write it.
 pub fn trace_text(level: u8, function: &str, text: &str) -> String {
     let text = text.trim_end().replace("0x00000000(STATUS_SUCCESS)", "STATUS_SUCCESS");
@@ -44,7 +52,9 @@ impl Case {
                 format!("* {}", words.unwrap_or_default().join(" "))
             }
         };
-        let events = events.iter().map(|value| Event(event(value))).collect();
+        // PnP IRPs have one name on our side, and go without notice.
+        let events = events.iter().map(event).filter(|text| text != "* freeIrp <PNPIRP>");
+        let events = events.map(|text| Event(with_pnp_irp(text))).collect();
         Ok(Case { number: json["n"].as_u64().ok_or("a case has a number")?, input: json["in"].clone(), events })
     }
 

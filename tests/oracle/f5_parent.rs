@@ -231,6 +231,8 @@ fn live(m: &mut Machine) {
     add_child(m, 1);
     ask_bus(m);
     let child = m.extension::<Scene>().children[0];
+    let pdo = child.device_object(m);
+    send_pnp(m, pdo, PnpMinor::QueryCapabilities);
     tell_child(m, child, PnpMinor::StartDevice, "startChild");
     dispatch(m, child, 4, 4);
     dispatch(m, child, 4, 4);

@@ -73,7 +73,11 @@ fn beside_a_bus(m: &mut Machine, case: &Case, driver: Driver, pdo: DeviceObject)
     start_log(m, driver);
     m.run(|m| {
         let control = case.text_of("kind") == "control";
-        let init = if control { DeviceInit::control(driver, "\\Device\\Oracle") } else { DeviceInit::pdo_of(m, bus) };
+        let init = if control {
+            DeviceInit::control(driver, "\\Device\\Oracle")
+        } else {
+            DeviceInit::pdo_of(m, bus).assign_name("\\Device\\Child")
+        };
         let created = create(m, driver, init);
         let kind = if control { "controlCreate" } else { "pdoCreate" };
         record(m, format!("{kind} {}", hex(NtStatus::from(created.map(|_| ())))));

@@ -64,6 +64,9 @@ impl Targets {
     }
 }
 
+/// The name of every PnP IRP, whoever made it.
+pub const PNP_IRP: &str = "<PNPIRP>";
+
 /// Names a handle or an address for the rest of the case.
 pub fn name(m: &mut Machine, value: u64, name: &str) {
     m.extension_mut::<Recorder>().names.insert(value, name.to_owned());
@@ -175,6 +178,12 @@ fn step(m: &mut Machine, seen: Observation) {
         return;
     }
     let event = match seen.step {
+        Step::Done if is_pnp(m, seen.irp) => return,
+        Step::Free if is_pnp(m, seen.irp) => {
+            drain(m);
+            m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
+            return;
+        }
         Step::Done => {
             let (status, pending) = (hex(seen.status), u8::from(seen.pending_returned));
             format!("done {} {status} {} {pending}", irp_name(m, seen.irp), seen.information)
@@ -186,10 +195,19 @@ fn step(m: &mut Machine, seen: Observation) {
             m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
             return;
         }
+        Step::Call { major: Major::Pnp, .. } => {
+            name(m, seen.irp.address(), PNP_IRP);
+            return;
+        }
         Step::Complete { .. } if seen.irp.has_cancel_routine(m) => "CompleteWithCancelRoutine".to_owned(),
         _ => return,
     };
     record(m, event);
+}
+
+/// What becomes of a PnP IRP is the sender's business, who writes that down.
+fn is_pnp(m: &mut Machine, irp: Irp) -> bool {
+    m.extension::<Recorder>().names.get(&irp.address()).is_some_and(|name| name == PNP_IRP)
 }
 
 /// The events of a case that ran to its end, or to what stopped it.
@@ -305,7 +323,6 @@ fn ask_pnp(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: P
     location.major = Major::Pnp;
     location.minor = minor as u8;
     location.parameters = Parameters::Pnp(parameters);
-    name(m, irp.address(), "<PNPIRP>");
     irp.call_driver(m, top);
     m.wait("a PnP IRP", move |m| m[irp].is_completed());
     (m[irp].io_status.status, std::mem::take(&mut m[irp].pnp_answer))

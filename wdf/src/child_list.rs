@@ -6,11 +6,11 @@
 //! Source: K/core/fxchildlist.cpp:1180 (missing), 1488 (add or update), 2251 (create), 2417 (bus relations).
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{DeviceObject, Machine, NtStatus};
+use vbus_wdm::{DeviceObject, Machine, NtStatus, Pool};
 
 use crate::device::Device;
 use crate::device_init::DeviceInit;
-use crate::framework::trace;
+use crate::framework::{fx_mut, trace};
 use crate::object::{Attributes, Class, Handle, Object, body_of, create_general};
 use crate::trace::sites;
 
@@ -27,10 +27,17 @@ impl Handle for ChildList {
 /// EvtChildListCreateDevice: makes the PDO of a child from its identification, with [`DeviceInit::create`].
 pub type CreateChild = fn(&mut Machine, ChildList, u64, DeviceInit) -> Result<(), NtStatus>;
 
+/// The framework's numbers for what is to be done with an entry, and for what it is, by which the lines name them.
+const MODIFICATION_INSERT: u64 = 1;
+const MODIFICATION_REMOVE: u64 = 2;
+const NEEDS_INSTANTIATION: u64 = 1;
+const INSTANTIATED: u64 = 2;
+
 static CHILD_LIST: Class = Class { may_be_deleted: false, ..Class::new(0x1029) };
 
 struct Body {
     device: Device,
+
     /// `None` for the list of static children: they are made before they are listed.
     create_child: Option<CreateChild>,
     entries: Vec<Entry>,
@@ -40,6 +47,8 @@ struct Body {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     id: u64,
+    /// Where the framework keeps it, as its lines print it.
+    address: u64,
     present: bool,
     device: Option<Device>,
     /// It is not present, and PnP was told.
@@ -101,40 +110,75 @@ impl ChildList {
     pub fn add_or_update(self, m: &mut Machine, id: u64) -> Result<(), NtStatus> {
         let driver = self.driver(m);
         trace(m, driver, &sites::CHILD_ADD_ENTER, [self.0.handle()]);
-        let entries = &mut self.body(m).entries;
-        let result = if entries.iter().any(|entry| entry.id == id && entry.present) {
-            Err(STATUS_OBJECT_NAME_EXISTS)
-        } else {
-            entries.push(Entry { id, present: true, device: None, reported_missing: false, failed: false });
-            self.invalidate(m);
-            Ok(())
-        };
+        let body = self.body(m);
+        let known = body.entries.iter().any(|entry| entry.id == id && entry.present);
+        trace(m, driver, &sites::CHILDREN_MODIFY_BEGIN, [self.0.handle()]);
+        if !known {
+            self.insert(m, id);
+        }
+        trace(m, driver, &sites::CHILDREN_MODIFY_END, [self.0.handle()]);
+        let result = if known { Err(STATUS_OBJECT_NAME_EXISTS) } else { Ok(()) };
         trace(m, driver, &sites::CHILD_ADD_EXIT, [self.0.handle(), NtStatus::from(result).0.into()]);
         result
     }
 
-    /// `WdfChildListUpdateChildDescriptionAsMissing`: the child was pulled out.
+    fn insert(self, m: &mut Machine, id: u64) {
+        let driver = self.driver(m);
+        let made = &mut fx_mut(m).child_entries_made;
+        let address = Pool::ChildEntry.address(*made);
+        *made += 1;
+        let entry = Entry { id, address, present: true, device: None, reported_missing: false, failed: false };
+        self.body(m).entries.push(entry);
+        trace(m, driver, &sites::CHILD_ENTRY, [address, MODIFICATION_INSERT]);
+        trace(m, driver, &sites::CHILD_TO_INSTANTIATE, [address]);
+        self.invalidate(m);
+    }
+
+    /// `WdfChildListUpdateChildDescriptionAsMissing`: the child was pulled out. One that is on its way out already is no
+    /// error.
     ///
     /// # Errors
-    /// STATUS_NO_SUCH_DEVICE for a child that is not present.
+    /// STATUS_NO_SUCH_DEVICE for a child that the list does not know.
     pub fn update_as_missing(self, m: &mut Machine, id: u64) -> Result<(), NtStatus> {
         let driver = self.driver(m);
         trace(m, driver, &sites::CHILD_MISSING_ENTER, [self.0.handle()]);
-        let entries = &mut self.body(m).entries;
-        let result = match entries.iter_mut().find(|entry| entry.id == id && entry.present) {
-            Some(entry) => {
-                entry.present = false;
-                let device = entry.device;
-                if let Some(device) = device {
-                    device.body(m).pnp.reported_missing = true;
-                }
-                self.invalidate(m);
-                Ok(())
-            }
-            None => Err(STATUS_NO_SUCH_DEVICE),
-        };
+        let known = self.body(m).entries.iter().any(|entry| entry.id == id);
+        self.mark_missing(m, id);
+        let result = if known { Ok(()) } else { Err(STATUS_NO_SUCH_DEVICE) };
         trace(m, driver, &sites::CHILD_MISSING_EXIT, [self.0.handle(), NtStatus::from(result).0.into()]);
         result
+    }
+
+    /// Takes in that a child is missing. One that PnP never heard of is forgotten at once.
+    fn mark_missing(self, m: &mut Machine, id: u64) {
+        let driver = self.driver(m);
+        trace(m, driver, &sites::CHILDREN_MODIFY_BEGIN, [self.0.handle()]);
+        let entries = &mut self.body(m).entries;
+        if let Some(at) = entries.iter().rposition(|entry| entry.id == id && entry.present) {
+            let Entry { address, device, .. } = entries[at];
+            trace(m, driver, &sites::CHILD_ENTRY, [address, MODIFICATION_REMOVE]);
+            let state = if device.is_some() { INSTANTIATED } else { NEEDS_INSTANTIATION };
+            trace(m, driver, &sites::CHILD_REMOVE, [address, state]);
+            match device {
+                Some(child) => {
+                    self.body(m).entries[at].present = false;
+                    child.body(m).pnp.reported_missing = true;
+                    let pdo = child.device_object(m);
+                    trace(m, driver, &sites::CHILD_COMMIT_MISSING, [child.0.handle(), pdo.address()]);
+                    self.invalidate(m);
+                }
+                None => {
+                    trace(m, driver, &sites::CHILD_NEVER_REPORTED, [address]);
+                    self.body(m).entries.remove(at);
+                }
+            }
+        }
+        trace(m, driver, &sites::CHILDREN_MODIFY_END, [self.0.handle()]);
+    }
+
+    /// Where the list keeps what it knows of a child's device.
+    pub(crate) fn entry_address(self, m: &mut Machine, device: Device) -> Option<u64> {
+        self.body(m).entries.iter().find(|entry| entry.device == Some(device)).map(|entry| entry.address)
     }
 
     /// `WdfChildListRetrievePdo`: what became of a child that is present.
@@ -168,8 +212,7 @@ impl ChildList {
     pub(crate) fn ejected(self, m: &mut Machine, device: Device) {
         let entry = self.body(m).entries.iter().find(|entry| entry.device == Some(device) && entry.present);
         if let Some(id) = entry.map(|entry| entry.id) {
-            // Present, as it was just found.
-            _ = self.update_as_missing(m, id);
+            self.mark_missing(m, id);
         }
     }
 

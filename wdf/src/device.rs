@@ -108,7 +108,9 @@ impl DeviceInit {
                 child_list::create(m, device, self.create_child);
             }
             DeviceKind::Pdo => {
-                trace(m, driver, &sites::DEVICE_NOT_SECURE, [driver.0.handle()]);
+                if self.name.is_some() {
+                    trace(m, driver, &sites::DEVICE_NOT_SECURE, [driver.0.handle()]);
+                }
                 m[device_object].initializing = false;
             }
             DeviceKind::Control => return Ok(device),
@@ -350,9 +352,11 @@ pub(crate) fn destroy(m: &mut Machine, device: Device) {
     let lower = device.lower_device(m);
     let arguments = [device_object.address(), device.0.handle(), lower.map_or(0, DeviceObject::address)];
     trace(m, driver, &sites::DEVICE_DELETING, arguments);
+    let package = device.0.address() + PACKAGE_OFFSET;
     device_object.detach(m);
     device_object.delete(m);
     // Removal ran the cleanup half of the deletion already; a failed AddDevice did not.
     device.0.dispose(m);
     device.0.destroy_now(m);
+    trace(m, driver, &sites::IO_DESTROYED, [package]);
 }

@@ -131,6 +131,15 @@ impl DeviceInit {
         self
     }
 
+    /// `WdfDeviceInitAssignName`. A PDO gets no name without a security descriptor, which nothing here has: the log says
+    /// so, and the PDO is named by the I/O manager as any other.
+    ///
+    /// Source: S/core/fxdeviceinit.cpp (ShouldCreateSecure).
+    pub fn assign_name(mut self, name: &str) -> DeviceInit {
+        self.name = Some(name.to_owned());
+        self
+    }
+
     /// `WdfDeviceInitSetExclusive`.
     pub fn exclusive(mut self) -> DeviceInit {
         self.exclusive = true;

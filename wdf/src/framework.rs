@@ -20,6 +20,8 @@ pub(crate) struct Framework {
     pub(crate) queues: Slab<QueueBody>,
     pub(crate) requests: Slab<RequestBody>,
     pub(crate) general: Slab<GeneralBody>,
+    /// How many entries of child lists there ever were: each has an address of its own.
+    pub(crate) child_entries_made: u32,
 }
 
 /// The framework's state on a machine that has a framework driver.

@@ -64,6 +64,9 @@ impl Object {
         while let Some(child) = self.next_live_child(m) {
             child.dispose(m);
         }
+        if self.kind == Kind::Queue {
+            crate::queue::Queue(self).dispose(m);
+        }
         self.call_back(m, Header::cleanup_callback);
         if let Some(class) = self.class(m) {
             (class.dispose)(m, self);

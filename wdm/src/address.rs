@@ -28,6 +28,8 @@ pub enum Pool {
     FxQueue,
     /// Any other framework object.
     FxObject,
+    /// What a child list keeps of a child.
+    ChildEntry,
 }
 
 impl Pool {
@@ -44,6 +46,7 @@ impl Pool {
             Pool::FxDevice => (0xFFFF_CF81_8EA7_0D20, 0x2B0),
             Pool::FxQueue => (0xFFFF_CF81_8EB2_6B40, 0x2F0),
             Pool::FxObject => (0xFFFF_CF81_8EC9_1A50, 0x1E0),
+            Pool::ChildEntry => (0xFFFF_CF81_9720_5C30, 0xA0),
         }
     }
 

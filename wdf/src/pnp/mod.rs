@@ -62,6 +62,9 @@ impl PnpData {
     }
 }
 
+/// Where in its device's allocation the PnP package lies.
+const PACKAGE_OFFSET: u64 = 0x1F0;
+
 /// The object type whose locks the verifier finds no order for: two of them with every PnP package.
 const LOCK_TYPE: u64 = 0x1036;
 
@@ -75,7 +78,7 @@ pub(crate) fn package_created(m: &mut Machine, device: Device) {
         return;
     }
     if let (DeviceKind::Fdo, Some(lower), Some(pdo)) = (body.kind, body.lower, body.pdo)
-        && !query_interface(m, lower).is_success()
+        && !ask(m, lower, PnpMinor::QueryInterface).is_success()
     {
         trace(m, driver, &sites::PNP_NO_D3COLD, [pdo.address()]);
     }
@@ -86,8 +89,8 @@ pub(crate) fn package_created(m: &mut Machine, device: Device) {
     }
 }
 
-/// Sends QUERY_INTERFACE to a device, in an IRP of the framework's own.
-fn query_interface(m: &mut Machine, device: DeviceObject) -> NtStatus {
+/// Sends a question to a device, in an IRP of the framework's own.
+fn ask(m: &mut Machine, device: DeviceObject, minor: PnpMinor) -> NtStatus {
     let irp = match m.allocate_irp(m[device].stack_size) {
         Ok(irp) => irp,
         Err(status) => return status,
@@ -95,10 +98,54 @@ fn query_interface(m: &mut Machine, device: DeviceObject) -> NtStatus {
     m[irp].io_status.status = STATUS_NOT_SUPPORTED;
     let location = m[irp].next_mut();
     location.major = Major::Pnp;
-    location.minor = PnpMinor::QueryInterface as u8;
+    location.minor = minor as u8;
     let status = call_and_wait(m, irp, device);
     irp.free(m);
     status
+}
+
+/// The interfaces that a starting device looks for below: nobody here has any.
+fn query_interface_below(m: &mut Machine, device: Device) {
+    if let Some(lower) = device.lower_device(m) {
+        ask(m, lower, PnpMinor::QueryInterface);
+    }
+}
+
+/// Asks a device's own stack, from its top, what it can do.
+fn query_capabilities(m: &mut Machine, device: Device) {
+    let top = device.device_object(m).top_of_stack(m);
+    ask(m, top, PnpMinor::QueryCapabilities);
+}
+
+/// QUERY_CAPABILITIES: an FDO looks at what comes back up; a PDO begins with what its bus can do.
+///
+/// Source: S/irphandlers/pnp/fxpkgfdo.cpp:420-560, fxpkgpdo.cpp:560-720.
+fn capabilities(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    let driver = device.driver(m);
+    let Some(lower) = device.lower_device(m) else {
+        if let Some(parent) = device.parent(m).filter(|parent| parent.object().exists(m)) {
+            query_capabilities(m, parent);
+        }
+        return irp.complete_with(m, STATUS_SUCCESS, 0);
+    };
+    trace(m, driver, &sites::FDO_CAPABILITIES_ENTER, []);
+    m[irp].io_status.status = STATUS_SUCCESS;
+    m[irp].copy_current_to_next();
+    m[irp].set_completion_routine(capabilities_came_back, Context(0), Control::INVOKE_ALWAYS);
+    trace(m, driver, &sites::FDO_CAPABILITIES_EXIT, []);
+    irp.call_driver(m, lower)
+}
+
+fn capabilities_came_back(m: &mut Machine, device: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {
+    if let Some(device) = device.and_then(|device| Device::of(m, device)) {
+        let driver = device.driver(m);
+        trace(m, driver, &sites::FDO_CAPABILITIES_BACK, []);
+        trace(m, driver, &sites::FDO_CAPABILITIES_DONE, []);
+    }
+    if m[irp].pending_returned {
+        irp.mark_pending(m);
+    }
+    STATUS_SUCCESS
 }
 
 /// A device of the PnP tree was created.
@@ -130,7 +177,7 @@ pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
         Some(PnpMinor::QueryDeviceRelations) => relations(m, device, irp, parameters),
         Some(PnpMinor::QueryId) if kind == DeviceKind::Pdo => query_id(m, device, irp, parameters),
         Some(PnpMinor::Eject) if kind == DeviceKind::Pdo => eject(m, device, irp),
-        Some(PnpMinor::QueryCapabilities) => down_or_succeed(m, device, irp),
+        Some(PnpMinor::QueryCapabilities) => capabilities(m, device, irp),
         _ => down_or_leave(m, device, irp),
     }
 }
@@ -208,7 +255,9 @@ fn call_and_wait(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
 
 /// START goes down first, and is handled on its way up.
 fn start(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    device.enter_pnp(m, PnpState::InitStarting);
+    if !device.restart(m) {
+        device.enter_pnp(m, PnpState::InitStarting);
+    }
     if let Some(lower) = device.lower_device(m) {
         let status = send_down_and_wait(m, irp, lower);
         if !status.is_success() {
@@ -228,12 +277,8 @@ fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let device_object = device.device_object(m);
     trace(m, driver, &sites::PNP_REMOVE_WAIT, [device.object().handle(), device_object.address()]);
     if kind == DeviceKind::Pdo {
-        let list = device.parent(m).and_then(|parent| fx(m).devices.get(parent.0.id)?.child_list);
         if gone {
             wait_for_remove_lock(m, device);
-            if let Some(list) = list {
-                list.forget(m, device);
-            }
             device::destroy(m, device);
         }
         return irp.complete_with(m, STATUS_SUCCESS, 0);

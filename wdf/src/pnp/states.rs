@@ -20,7 +20,7 @@ states! {
     ///
     /// Source: S/irphandlers/pnp/pnpstatemachine.cpp; wdfpnp state names of the public headers.
     PnpState "WdfDevStatePnp" {
-        ObjectCreated, Init, InitStarting, InitSurpriseRemoved, HardwareAvailable, EnableInterfaces, Started,
+        ObjectCreated, Init, InitStarting, InitSurpriseRemoved, PdoRestart, HardwareAvailable, EnableInterfaces, Started,
         QueryRemoveStaticCheck, QueryRemoveAskDriver, QueryRemoveEnsureDeviceAwake, QueryRemovePending,
         QueryCanceled, QueriedRemoving, StartedRemoving, RemovingDisableInterfaces, Removed, RemovedChildrenRemoved,
         CheckForDevicePresence, RemovedPdoWait, PdoRemoved, FdoRemoved, Final,

@@ -9,9 +9,9 @@ use vbus_wdm::{Machine, NtStatus};
 use super::states::{IdleState, PnpState, PowerPolicyState, PowerState};
 use crate::device::{Device, DeviceKind};
 use crate::dispatch::for_each_queue;
-use crate::framework::trace;
+use crate::framework::{fx, trace};
 use crate::object::Handle;
-use crate::queue::StopAction;
+use crate::queue::Queue;
 use crate::trace::sites;
 
 /// One step of a way.
@@ -24,6 +24,10 @@ enum Step {
     /// Only for devices of this kind, only for others.
     If(DeviceKind, &'static [Step]),
     Unless(DeviceKind, &'static [Step]),
+    /// Asks below for the interfaces that the framework would use.
+    QueryInterface,
+    MatchResources,
+    QueryCapabilities,
     PrepareHardware,
     ReleaseHardware,
     D0Entry,
@@ -43,7 +47,12 @@ use Step::*;
 
 const START: &[Step] = &[
     Pnp(PnpState::HardwareAvailable),
+    Unless(Pdo, &[QueryInterface]),
+    If(Filter, &[QueryInterface]),
+    MatchResources,
     PrepareHardware,
+    // What the device can do below D0 concerns only who owns its power policy.
+    Unless(Filter, &[QueryCapabilities]),
     Policy(PowerPolicyState::Starting),
     Unless(Filter, &[Idle(IdleState::Started)]),
     Power(PowerState::StartingCheckDeviceType),
@@ -137,6 +146,14 @@ const END: &[Step] = &[
     If(Pdo, &[Pnp(PnpState::CheckForDevicePresence)]),
 ];
 
+fn for_each_managed_queue(m: &mut Machine, device: Device, act: fn(Queue, &mut Machine)) {
+    for_each_queue(m, device, |m, queue| {
+        if queue.is_power_managed(m) {
+            act(queue, m);
+        }
+    });
+}
+
 impl Device {
     fn walk(self, m: &mut Machine, way: &[Step]) -> Result<(), NtStatus> {
         for &step in way {
@@ -162,6 +179,9 @@ impl Device {
             Unless(kind, way) if self.kind(m) != kind => self.walk(m, way)?,
             If(..) | Unless(..) => {}
             Way(way) => self.walk(m, way)?,
+            QueryInterface => super::query_interface_below(m, self),
+            MatchResources => self.match_resources(m),
+            QueryCapabilities => super::query_capabilities(m, self),
             PrepareHardware => callbacks.prepare_hardware.map_or(Ok(()), |prepare| prepare(m, self))?,
             D0Entry => callbacks.d0_entry.map_or(Ok(()), |enter| enter(m, self))?,
             ReleaseHardware => callbacks.release_hardware.into_iter().for_each(|release| release(m, self)),
@@ -206,15 +226,31 @@ impl Device {
         trace(m, driver, site, arguments);
     }
 
+    /// There are no resources to match.
+    fn match_resources(self, m: &mut Machine) {
+        let driver = self.driver(m);
+        trace(m, driver, &sites::PNP_MATCH_ENTER, []);
+        trace(m, driver, &sites::PNP_MATCH_EXIT, [STATUS_SUCCESS.0.into()]);
+    }
+
+    /// A PDO that stayed on its bus is started again: its queues accept once more. Returns false for any other device.
+    pub(super) fn restart(self, m: &mut Machine) -> bool {
+        let again = self.body(m).pnp.pnp == PnpState::RemovedPdoWait;
+        if again {
+            self.enter_pnp(m, PnpState::PdoRestart);
+            let driver = self.driver(m);
+            trace(m, driver, &sites::IO_RESTART, [self.object().handle()]);
+            for_each_queue(m, self, |m, queue| queue.reset_for_restart(m));
+        }
+        again
+    }
+
     fn resume_queues(self, m: &mut Machine) {
         let driver = self.driver(m);
         trace(m, driver, &sites::IO_RESUME_FOR_POWER, [self.object().handle()]);
         self.body(m).pnp.in_d0 = true;
-        for_each_queue(m, self, |m, queue| {
-            if queue.is_power_managed(m) {
-                queue.power_on(m);
-            }
-        });
+        for_each_managed_queue(m, self, Queue::resume);
+        for_each_managed_queue(m, self, Queue::start_power_on);
     }
 
     /// The line of FxPkgIo::StopProcessingForPower; the numbers are the framework's actions.
@@ -226,11 +262,8 @@ impl Device {
     fn hold_queues(self, m: &mut Machine) {
         self.log_stop(m, 1);
         self.body(m).pnp.in_d0 = false;
-        for_each_queue(m, self, |m, queue| {
-            if queue.is_power_managed(m) {
-                queue.power_off(m, StopAction::Suspend);
-            }
-        });
+        for_each_managed_queue(m, self, Queue::start_power_off);
+        for_each_managed_queue(m, self, Queue::hold);
     }
 
     fn purge_queues(self, m: &mut Machine, managed: bool) {
@@ -238,9 +271,6 @@ impl Device {
         for_each_queue(m, self, |m, queue| {
             if queue.is_power_managed(m) == managed {
                 queue.shut_down(m);
-            }
-            if !managed {
-                queue.wait_until_empty(m);
             }
         });
     }
@@ -334,8 +364,20 @@ impl Device {
         }
         self.purge_queues(m, false);
         self.object().dispose(m);
+        self.leave_child_list(m);
         self.enter_pnp(m, PnpState::Final);
         true
+    }
+
+    /// A PDO's bus forgets it.
+    fn leave_child_list(self, m: &mut Machine) {
+        let Some(list) = self.parent(m).and_then(|parent| fx(m).devices.get(parent.0.id)?.child_list) else { return };
+        if let Some(entry) = list.entry_address(m, self) {
+            let driver = self.driver(m);
+            let package = self.object().address() + super::PACKAGE_OFFSET;
+            trace(m, driver, &sites::PDO_ENTRY_REMOVED, [entry, package]);
+        }
+        list.forget(m, self);
     }
 
     /// A PDO whose bus is itself removed is reported by nobody.

@@ -3,11 +3,13 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoctlCode, Machine, Major, NtStatus};
 
-use super::{Queue, QueueBody};
+use super::{PowerState, Queue, QueueBody, StopAction};
 use crate::device::{Device, DeviceKind};
-use crate::framework::fx_mut;
+use crate::driver::Driver;
+use crate::framework::{fx_mut, trace};
 use crate::object::{Attributes, Handle, Kind, Object};
 use crate::request::Request;
+use crate::trace::sites;
 
 /// WDF_IO_QUEUE_DISPATCH_TYPE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,15 +34,6 @@ pub struct IoControl {
     pub output_length: u32,
 }
 
-/// WDF_REQUEST_STOP_ACTION_FLAGS: why EvtIoStop is called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StopAction {
-    /// The device leaves D0 and may come back.
-    Suspend,
-    /// The device goes.
-    Purge,
-}
-
 pub(super) type OnDefault = fn(&mut Machine, Queue, Request);
 pub(super) type OnTransfer = fn(&mut Machine, Queue, Request, u32);
 pub(super) type OnControl = fn(&mut Machine, Queue, Request, IoControl);
@@ -54,6 +47,7 @@ pub(super) struct Callbacks {
     pub(super) device_control: Option<OnControl>,
     pub(super) internal_device_control: Option<OnControl>,
     pub(super) stop: Option<OnStop>,
+    pub(super) resume: Option<OnDefault>,
     pub(super) cancelled_on_queue: Option<OnDefault>,
 }
 
@@ -132,7 +126,14 @@ impl QueueConfig {
         self
     }
 
-    /// EvtIoStop: the device leaves D0 while the driver holds this request.
+    /// EvtIoResume: the device is in D0 again, and the driver kept this request meanwhile.
+    pub fn on_resume(mut self, callback: OnDefault) -> QueueConfig {
+        self.callbacks.resume = Some(callback);
+        self
+    }
+
+    /// EvtIoStop: the device leaves D0, or goes, while the driver holds this request. The driver acknowledges, gives
+    /// the request back or completes it, then or later: until it did, the change of power waits.
     pub fn on_stop(mut self, callback: OnStop) -> QueueConfig {
         self.callbacks.stop = Some(callback);
         self
@@ -183,6 +184,7 @@ impl QueueConfig {
         let managed_by_default = matches!(device.kind(m), DeviceKind::Fdo | DeviceKind::Pdo);
         let power_managed = self.power_managed.unwrap_or(managed_by_default);
         let powered = !power_managed || device.body(m).pnp.in_d0;
+        let power = if powered { PowerState::On } else { PowerState::Off };
         let (id, body) = fx_mut(m).queues.take();
         let mut header = std::mem::take(&mut body.header);
         header.initialize(driver, Attributes::none());
@@ -194,7 +196,7 @@ impl QueueConfig {
             allow_zero_length: self.allow_zero_length,
             callbacks: self.callbacks,
             power_managed,
-            powered,
+            power,
             accepting: true,
             dispatching: true,
             ..QueueBody::default()
@@ -202,7 +204,24 @@ impl QueueConfig {
         let queue = Queue(Object { kind: Kind::Queue, id });
         queue.0.set_parent(m, device.0);
         device.body(m).queues.push(queue);
+        self.trace_creation(m, driver, queue);
         Ok(queue)
+    }
+
+    /// The lines of a new queue. Callbacks have addresses in Windows; here each kind has one of its own.
+    fn trace_creation(&self, m: &mut Machine, driver: Driver, queue: Queue) {
+        const CODE: u64 = 0xFFFF_F801_5C3A_1000;
+        let callbacks = &self.callbacks;
+        let address = |kind: u64, is_some: bool| if is_some { CODE + kind * 0x40 } else { 0 };
+        let arguments = [
+            address(0, callbacks.default.is_some()),
+            address(1, callbacks.read.is_some()),
+            address(2, callbacks.write.is_some()),
+            address(3, callbacks.device_control.is_some()),
+            queue.0.handle(),
+        ];
+        trace(m, driver, &sites::QUEUE_INITIALIZE, arguments);
+        trace(m, driver, &sites::QUEUE_CREATED, [queue.0.handle()]);
     }
 
     /// `WdfIoQueueCreate` with DefaultQueue set.

@@ -6,6 +6,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Machine, NtStatus};
 
 use super::{Dispatch, Queue, QueueEvent};
+use crate::driver::Driver;
 use crate::framework::{fx, trace};
 use crate::object::Handle;
 use crate::request::Request;
@@ -148,6 +149,7 @@ impl Queue {
 
     /// QueueIdle.
     fn idle(self, m: &mut Machine, cancel: bool, done: Option<(QueueEvent, Context)>) {
+        self.refuse_deleted(m, &sites::QUEUE_STOP_DELETED);
         let body = self.body(m);
         if done.is_some() && body.idle_complete.is_some() {
             self.fatal_error(m, &sites::QUEUE_STOP_TWICE);
@@ -165,6 +167,7 @@ impl Queue {
 
     /// QueuePurge, which is also what drains.
     pub(super) fn empty(self, m: &mut Machine, cancel: bool, done: Option<(QueueEvent, Context)>) {
+        self.refuse_deleted(m, &sites::QUEUE_PURGE_DELETED);
         let body = self.body(m);
         if done.is_some() && body.purge_complete.is_some() {
             self.fatal_error(m, &sites::QUEUE_PURGE_TWICE);
@@ -227,11 +230,23 @@ impl Queue {
         });
     }
 
+    fn refuse_deleted(self, m: &mut Machine, line: &'static Site) {
+        if self.body(m).deleted {
+            let driver = self.driver(m);
+            trace(m, driver, line, [self.0.handle(), STATUS_DELETE_PENDING.0.into()]);
+            self.violation(m, driver)
+        }
+    }
+
     /// WDF_QUEUE_FATAL_ERROR: a call that returns nothing has no other way to say so.
     fn fatal_error(self, m: &mut Machine, line: &'static Site) -> ! {
         let driver = self.driver(m);
         let status = STATUS_INVALID_DEVICE_REQUEST;
         trace(m, driver, line, [self.0.handle(), self.callback_address(), status.0.into()]);
+        self.violation(m, driver)
+    }
+
+    fn violation(self, m: &mut Machine, driver: Driver) -> ! {
         verifier::wdf_violation(m, Some(driver), 0xA, [self.0.address() ^ FATAL_ERROR_DATA, 0], "WdfIoQueueStop")
     }
 }

@@ -202,13 +202,4 @@ impl Queue {
         self.dispatch_events(m, None);
         Ok(())
     }
-
-    /// Puts a request that the driver held back to the head of the waiting ones (acknowledged with requeue).
-    pub(crate) fn put_back(self, m: &mut Machine, request: Request) {
-        self.body(m).forget_owned(request);
-        match request.wait_in_queue(m, self) {
-            Ok(()) => self.body(m).waiting.push_front(request),
-            Err(status) => request.complete_by_framework(m, status),
-        }
-    }
 }

@@ -23,7 +23,10 @@ use crate::request::Request;
 
 pub(crate) use cancel::cancelled_while_waiting;
 use config::Callbacks;
-pub use config::{Dispatch, IoControl, QueueConfig, StopAction};
+pub use config::{Dispatch, IoControl, QueueConfig};
+use power::PowerState;
+pub use power::StopAction;
+pub(crate) use power::{Acknowledged, POWER_STATES};
 
 /// A WDFQUEUE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,8 +56,14 @@ pub(crate) struct QueueBody {
     allow_zero_length: bool,
     callbacks: Callbacks,
     power_managed: bool,
-    /// Power managed and the device is in D0, or not power managed.
-    powered: bool,
+    power: PowerState,
+    /// What a change of power waits for.
+    power_idle: bool,
+    /// Of what the driver holds: those that a change of power has still to ask about, and those it asked about.
+    notify: VecDeque<Request>,
+    notified: Vec<Request>,
+    /// Nothing is presented from it any more.
+    deleted: bool,
     accepting: bool,
     /// Stopped queues accept requests and present none.
     dispatching: bool,
@@ -123,7 +132,7 @@ impl QueueBody {
     }
 
     fn state(&self) -> QueueState {
-        let held = self.power_managed && !self.powered;
+        let held = self.power_managed && self.power != PowerState::On;
         let bits = self.own_bits() as u32
             | u32::from(self.waiting.is_empty()) << 2
             | u32::from(self.driver_count == 0) << 3
@@ -142,8 +151,12 @@ impl QueueBody {
     #[inline]
     fn disown(&mut self, request: Request) {
         // The youngest is the likeliest: look from the end.
-        if let Some(at) = self.owned.iter().rposition(|&owned| owned == request) {
-            self.owned.remove(at);
+        match self.owned.iter().rposition(|&owned| owned == request) {
+            Some(at) => _ = self.owned.remove(at),
+            None => {
+                self.notify.retain(|&known| known != request);
+                self.notified.retain(|&known| known != request);
+            }
         }
         if !self.marked.is_empty() {
             self.marked.retain(|&marked| marked != request);

@@ -6,7 +6,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Irp, Machine, NtStatus};
 
-use super::{Dispatch, Queue, QueueBody, QueueEvent};
+use super::{Dispatch, PowerState, Queue, QueueBody, QueueEvent};
 use crate::framework::{take_fx, trace};
 use crate::request::Request;
 use crate::trace::sites;
@@ -24,6 +24,8 @@ enum Event {
     Idle(QueueEvent, Context),
     /// Nothing is left, and the driver wanted to know.
     Purged(QueueEvent, Context),
+    /// The device's power changes.
+    Power,
     NotDispatching,
     Ready(QueueEvent, Context),
     PresentWaiting(Request),
@@ -42,8 +44,9 @@ impl QueueBody {
             return Event::PresentNew(new);
         }
         match new {
-            // Only here the message comes before the request is kept.
-            Some(_) if self.powered && !self.dispatching && !self.has_events() => Event::NotDispatching,
+            // Only in these the message comes before the request is kept.
+            Some(_) if self.power_changes() && !self.has_events() => Event::Power,
+            Some(_) if self.is_on() && !self.dispatching && !self.has_events() => Event::NotDispatching,
             Some(new) => Event::Keep(new),
             None => self.next_own_event(),
         }
@@ -52,13 +55,23 @@ impl QueueBody {
     /// Whether a new request is the next thing to do.
     #[inline]
     fn can_present_new(&self) -> bool {
-        self.powered && self.dispatching && self.waiting.is_empty() && self.can_present() && !self.has_events()
+        self.is_on() && self.dispatching && self.waiting.is_empty() && self.can_present() && !self.has_events()
     }
 
     /// Whether something else comes before any request.
     #[inline]
     fn has_events(&self) -> bool {
-        !self.cancelled.is_empty() || !self.cancelled_on_queue.is_empty() || self.is_idle_now()
+        let tell = !self.cancelled.is_empty() || !self.cancelled_on_queue.is_empty();
+        tell && !self.power.is_notifying() || self.is_idle_now()
+    }
+
+    #[inline]
+    fn is_on(&self) -> bool {
+        self.power == PowerState::On
+    }
+
+    fn power_changes(&self) -> bool {
+        !matches!(self.power, PowerState::On | PowerState::Off)
     }
 
     fn is_idle_now(&self) -> bool {
@@ -67,10 +80,11 @@ impl QueueBody {
 
     /// What there is to do without a new request, in the order in which the framework looks.
     fn next_own_event(&mut self) -> Event {
-        if !self.cancelled.is_empty() {
+        let tells = !self.power.is_notifying();
+        if tells && !self.cancelled.is_empty() {
             return Event::Cancelled;
         }
-        if !self.cancelled_on_queue.is_empty() {
+        if tells && !self.cancelled_on_queue.is_empty() {
             return Event::CancelledOnQueue;
         }
         if self.is_idle_now()
@@ -87,7 +101,10 @@ impl QueueBody {
             self.cancel_dispatched = false;
             return Event::Purged(callback, context);
         }
-        if !self.powered {
+        if self.power_changes() {
+            return Event::Power;
+        }
+        if !self.is_on() {
             return self.done();
         }
         if !self.dispatching {
@@ -160,7 +177,7 @@ impl Queue {
     /// The queue's loop. Every kind of event is looked at again after each callback.
     pub(crate) fn dispatch_events(self, m: &mut Machine, mut new: Option<Request>) {
         let mut fx = take_fx(m);
-        let Some(body) = fx.live_queue(self) else { return };
+        let Some(body) = fx.live_queue(self).filter(|body| !body.deleted) else { return };
         body.depth += 1;
         let driver = body.header.driver();
         let mut event = body.next_event(new);
@@ -191,20 +208,31 @@ impl Queue {
                     callback(m, self, context);
                 }
                 Event::Ready(callback, context) => callback(m, self, context),
+                Event::Power => {
+                    let state = self.body(m).power as u64;
+                    trace(m, driver, &sites::QUEUE_POWER_TRANSITION, [self.0.handle(), state]);
+                    if new.take().is_none_or(|request| self.keep(m, request)) && !self.process_power(m) {
+                        return self.stop_dispatching(m);
+                    }
+                }
                 Event::NotDispatching => {
                     let bits = self.body(m).own_bits();
                     trace(m, driver, &sites::QUEUE_NOT_DISPATCHING, [self.0.handle(), bits]);
                     if new.take().is_none_or(|request| self.keep(m, request)) {
-                        if let Some(body) = take_fx(m).live_queue(self) {
-                            body.depth -= 1;
-                        }
-                        return;
+                        return self.stop_dispatching(m);
                     }
                 }
             }
             // A callback may have taken the device, and the queue with it, away.
             let Some(next) = take_fx(m).live_queue(self).map(|body| body.next_event(new)) else { return };
             event = next;
+        }
+    }
+
+    /// The loop ends although there may be more to do.
+    fn stop_dispatching(self, m: &mut Machine) {
+        if let Some(body) = take_fx(m).live_queue(self) {
+            body.depth -= 1;
         }
     }
 

@@ -5,7 +5,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{FileObject, Machine, Major, NtStatus, Parameters};
 
-use super::{Dispatch, Queue};
+use super::{Dispatch, PowerState, Queue};
 use crate::framework::trace;
 use crate::request::Request;
 use crate::trace::sites;
@@ -70,7 +70,7 @@ impl Queue {
             return Err(line(m, &sites::QUEUE_RETRIEVE_PARALLEL, STATUS_INVALID_DEVICE_STATE));
         }
         let body = self.body(m);
-        if !body.powered {
+        if body.power == PowerState::Off {
             return Err(line(m, &sites::QUEUE_RETRIEVE_POWERED_OFF, STATUS_WDF_PAUSED));
         }
         if !body.dispatching {

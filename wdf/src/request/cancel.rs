@@ -8,7 +8,7 @@ use vbus_wdm::{DeviceObject, FileObject, Irp, Machine, Major, NtStatus, Paramete
 use super::{Request, RequestBody};
 use crate::device::Device;
 use crate::framework::{fx, fx_mut};
-use crate::queue::{Queue, cancelled_while_waiting};
+use crate::queue::{Acknowledged, Queue, cancelled_while_waiting};
 use crate::trace::sites;
 
 /// EvtRequestCancel: completes the request, normally with STATUS_CANCELLED.
@@ -97,8 +97,20 @@ impl Request {
         }
     }
 
-    pub(crate) fn is_acknowledged(self, m: &Machine) -> bool {
-        fx(m).requests.get(self.0.id).is_none_or(|body| body.acknowledged)
+    /// The driver's answer to EvtIoStop; a request that is gone needs none.
+    pub(crate) fn acknowledgement(self, m: &Machine) -> Acknowledged {
+        fx(m).requests.get(self.0.id).map_or(Acknowledged::No, |body| body.acknowledged)
+    }
+
+    pub(crate) fn clear_acknowledgement(self, m: &mut Machine) {
+        if let Some(body) = fx_mut(m).requests.get_mut(self.0.id) {
+            body.acknowledged = Acknowledged::No;
+        }
+    }
+
+    /// Whether it was cancelled while its driver or a queue had it.
+    pub(crate) fn was_cancelled(self, m: &Machine) -> bool {
+        fx(m).requests.get(self.0.id).is_some_and(|body| body.cancelled)
     }
 
     /// `WdfRequestMarkCancelable`: `routine` is called if somebody cancels the request before it is unmarked, or has
@@ -194,15 +206,15 @@ impl Request {
     }
 
     /// `WdfRequestStopAcknowledge` in EvtIoStop: the driver keeps the request over the loss of power, or gives it
-    /// back to the head of its queue. Outside EvtIoStop it does nothing, and the verifier says so.
+    /// back to the head of its queue when the callback returns. Under the verifier the call is refused outside
+    /// EvtIoStop; to give back a request it must be the driver's, and not marked cancelable.
+    ///
+    /// Source: S/core/fxrequest.cpp:2606-2700.
     pub fn stop_acknowledge(self, m: &mut Machine, requeue: bool) {
-        if !self.is_in_io_stop(m) {
+        if !self.verify_in_io_stop(m) || requeue && self.verify_owned_and_unmarked(m).is_err() {
             return;
         }
-        match self.queue(m).filter(|_| requeue) {
-            Some(queue) => queue.put_back(m, self),
-            None => self.body(m).acknowledged = true,
-        }
+        self.body(m).acknowledged = if requeue { Acknowledged::Requeued } else { Acknowledged::Kept };
     }
 
     /// The request of an IRP whose cancel routine runs.

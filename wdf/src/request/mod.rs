@@ -17,7 +17,7 @@ use crate::device::Device;
 use crate::driver::Driver;
 use crate::framework::{Fx, fx, fx_mut, take_fx, trace};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
-use crate::queue::Queue;
+use crate::queue::{Acknowledged, Queue};
 use crate::trace::sites;
 use crate::verifier;
 
@@ -75,8 +75,8 @@ pub(crate) struct RequestBody {
     moves: u32,
     /// The target that it is out at.
     sent_to: Option<Object>,
-    /// The driver acknowledged EvtIoStop for it without giving it back.
-    acknowledged: bool,
+    /// The driver's answer to EvtIoStop, until its queue takes it in.
+    acknowledged: Acknowledged,
     cancel: Option<RequestCancel>,
     /// The driver marked it and did not unmark it.
     cancelable: bool,
@@ -104,7 +104,7 @@ impl Default for RequestBody {
             found: false,
             moves: 0,
             sent_to: None,
-            acknowledged: false,
+            acknowledged: Acknowledged::No,
             cancel: None,
             cancelable: false,
             in_io_stop: false,
@@ -136,7 +136,7 @@ impl RequestBody {
         self.found = false;
         self.moves = 0;
         self.sent_to = None;
-        self.acknowledged = false;
+        self.acknowledged = Acknowledged::No;
         self.cancel = None;
         self.cancelable = false;
         self.in_io_stop = false;

@@ -99,14 +99,9 @@ impl Request {
         if self.body(m).cancelable { Ok(()) } else { self.refused_by_verifier(m, &sites::REQUEST_NOT_CANCELABLE) }
     }
 
-    /// Whether EvtIoStop runs for it. The verifier says where it does not.
-    pub(super) fn is_in_io_stop(self, m: &mut Machine) -> bool {
-        let in_io_stop = self.body(m).in_io_stop;
-        if !in_io_stop {
-            // Only the line and the break matter: the call does nothing either way.
-            _ = self.refused_by_verifier(m, &sites::REQUEST_NOT_IN_IO_STOP);
-        }
-        in_io_stop
+    /// Whether the verifier, if it is on, lets an answer to EvtIoStop pass.
+    pub(super) fn verify_in_io_stop(self, m: &mut Machine) -> bool {
+        self.body(m).in_io_stop || self.refused_by_verifier(m, &sites::REQUEST_NOT_IN_IO_STOP).is_ok()
     }
 
     /// A search goes on only from a request that WdfIoQueueFindRequest gave away, or that the driver took since.

@@ -3,6 +3,7 @@
 use vbus_wdm::{Major, PnpMinor, RelationType};
 
 use crate::pnp::states::{IdleState, PnpState, PowerPolicyState, PowerState};
+use crate::queue::POWER_STATES;
 
 /// The name of `word` in the enumeration that a format item `%!enumeration!` names.
 pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
@@ -16,8 +17,13 @@ pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
         "WDF_DEVICE_POWER_STATE" => PowerState::NAMES,
         "WDF_DEVICE_POWER_POLICY_STATE" => PowerPolicyState::NAMES,
         "FxPowerIdleStates" => IdleState::NAMES,
+        "FxChildListModificationState" => &["ModificationUnspecified", "ModificationInsert", "ModificationRemove"],
+        "FxChildListDescriptionState" => {
+            &["DescriptionUnspecified", "DescriptionPresentNeedsInstantiation", "DescriptionInstantiatedHasObject"]
+        }
         "FxRequestIrpOwnership" => &["FxRequestDoesNotOwnIrp", "FxRequestOwnsIrp"],
         "FxIoStopProcessingForPowerAction" => STOP_ACTIONS,
+        "FxIoQueuePowerState" => POWER_STATES,
         "WDF_IO_TARGET_STATE" => TARGET_STATES,
         "WDF_IO_QUEUE_STATE" => return queue_state_name(word),
         "WDF_REQUEST_TYPE" => return request_type_name(word),
@@ -51,6 +57,8 @@ pub(super) fn string(word: u64) -> &'static str {
     match word {
         0 => "",
         1 => "power stopping (Drain) in progress,",
+        2 => "with",
+        3 => "without",
         0x1001 => "WDFDRIVER",
         0x1002 => "WDFDEVICE",
         0x1003 => "WDFQUEUE",

@@ -34,12 +34,36 @@ sites! {
 
     // S/irphandlers/io/fxpkgio.cpp
     IO_CONSTRUCTED = Verbose TRACINGIO "FxPkgIo::FxPkgIo" "Constructed FxPkgIo 0x%p";
+    IO_DESTROYED = Verbose TRACINGIO "FxPkgIo::~FxPkgIo" "Destroyed FxPkgIo 0x%p";
+    IO_RESTART = Information TRACINGIO "FxPkgIo::ResetStateForRestart" "Restart queues from purged state for WDFDEVICE 0x%p due to device restart";
     IO_DISPATCH = Verbose TRACINGIO "FxPkgIo::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ!, IRP_MN %x, IRP 0x%p";
     IO_NO_QUEUE = Error TRACINGIO "FxPkgIo::DispatchStep1" "No queue configured for WDFDEVICE 0x%p, failing IRP 0x%p, %!STATUS!";
     IO_STOP_FOR_POWER = Information TRACINGIO "FxPkgIo::StopProcessingForPower" "Perform %!FxIoStopProcessingForPowerAction! for all queues of WDFDEVICE 0x%p";
     IO_RESUME_FOR_POWER = Information TRACINGIO "FxPkgIo::ResumeProcessingForPower" "Power resume all queues of WDFDEVICE 0x%p";
 
     // S/irphandlers/io/fxioqueue.cpp
+    QUEUE_INITIALIZE = Verbose TRACINGIO "FxIoQueue::Initialize" "EvtIoDefault 0x%p, EvtIoRead 0x%p, EvtIoWrite 0x%p, EvtIoDeviceControl 0x%p for WDFQUEUE 0x%p";
+    QUEUE_CREATED = Verbose TRACINGIO "imp_WdfIoQueueCreate" "Created WDFQUEUE 0x%p";
+    QUEUE_STOP_DELETED = Error TRACINGIO "FxIoQueue::QueueIdle" "WDFQUEUE 0x%p is already deleted, %!STATUS!";
+    QUEUE_PURGE_DELETED = Error TRACINGIO "FxIoQueue::QueuePurge" "WDFQUEUE 0x%p is already deleted %!STATUS!";
+    QUEUE_POWER_TRANSITION = Verbose TRACINGIO "FxIoQueue::DispatchEvents" "WDFQUEUE 0x%p Power Transition State %!FxIoQueuePowerState!";
+    POWER_STOP_IN_FLIGHT = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Stop: WDFQUEUE 0x%p is powering off with in-flight requests";
+    POWER_STOP_NOT_IN_FLIGHT = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Stop: WDFQUEUE 0x%p is powering off without in-flight requests";
+    POWER_PURGE_IN_FLIGHT = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Stop: WDFQUEUE 0x%p is purging with in-flight requests";
+    POWER_PURGE_NOT_IN_FLIGHT = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power purge: WDFQUEUE 0x%p is purging without in-flight requests";
+    POWER_STOP_NOTIFYING = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Stop Notifying Driver, WDFQUEUE 0x%p, WDFREQUEST 0x%p";
+    POWER_PURGE_NOTIFYING = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Purge Notifying Driver WDFQUEUE 0x%p, WDFREQUEST 0x%p";
+    POWER_WAITING_FOR_DRIVER = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Stop: Waiting for Driver to complete or acknowledge in-flight requests on WDFQUEUE 0x%p";
+    POWER_OFF = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Stop: WDFQUEUE 0x%p is now powered off with no in-flight requests";
+    POWER_OUTSTANDING = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Stop: Driver has acknowledged all in-flight requests, but WDFQUEUE 0x%p has outstanding callbacks";
+    POWER_RESUME_PAUSED = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Resume: Driver has power paused requests on WDFQUEUE 0x%p";
+    POWER_RESUME_NONE = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Resume: Driver has no power paused requests on WDFQUEUE 0x%p";
+    POWER_RESUME_NOTIFYING = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Resume, Notifying Driver, WDFQUEUE 0x%p, WDFREQUEST 0x%p";
+    POWER_RESUME_NO_CALLBACK = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Resume: Driver has no callback for EvtIoResume registered on WDFQUEUE 0x%p";
+    POWER_RESUMED = Verbose TRACINGIO "FxIoQueue::ProcessPowerEvents" "Power Resume: WDFQUEUE 0x%p is now powered on and I/O has resumed";
+    POWER_ACKNOWLEDGING = Verbose TRACINGIO "FxIoQueue::ProcessAcknowledgedRequests" "Acknowledging WDFREQUEST %p on WDFQUEUE %p %s requeue option";
+    POWER_WAIT_FOR_THREADS = Verbose TRACINGIO "FxIoQueue::StartPowerTransitionOff" "Waiting for all threads to stop dispatching requests so that WDFQUEUE 0x%p can be powered off";
+    POWER_WAIT_FOR_DRIVER = Verbose TRACINGIO "FxIoQueue::StopProcessingForPower" "Waiting for all inflight requests to be acknowledged  on WDFQUEUE 0x%p";
     QUEUE_REFUSES = Verbose TRACINGIO "FxIoQueue::QueueRequest" "WDFQUEUE 0x%p is not accepting requests, state is %!WDF_IO_QUEUE_STATE!, %scompleting WDFREQUEST 0x%p %!STATUS!";
     QUEUE_REQUEST = Verbose TRACINGIO "FxIoQueue::QueueRequest" "Queuing WDFREQUEST 0x%p on WDFQUEUE 0x%p";
     QUEUE_DISPATCH_EVENTS = Verbose TRACINGIO "FxIoQueue::DispatchEvents" "Thread %p is processing WDFQUEUE 0x%p";
@@ -207,6 +231,13 @@ sites! {
     PNP_DISPATCH = Information TRACINGPNP "FxPkgPnp::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p, IRP_MJ_PNP, %!pnpmn! IRP 0x%p";
     PNP_DISPATCH_RELATIONS = Information TRACINGPNP "FxPkgPnp::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p, IRP_MJ_PNP, %!pnpmn! type %!DEVICE_RELATION_TYPE! IRP 0x%p";
     PNP_DISPATCH_QUIET = Verbose TRACINGPNP "FxPkgPnp::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p, IRP_MJ_PNP, %!pnpmn! IRP 0x%p";
+    PNP_MATCH_ENTER = Verbose TRACINGPNP "FxPkgPnp::PnpMatchResources" "Entering PnpMatchResources";
+    PNP_MATCH_EXIT = Verbose TRACINGPNP "FxPkgPnp::PnpMatchResources" "Exiting PnpMatchResources %!STATUS!";
+    FDO_CAPABILITIES_ENTER = Verbose TRACINGPNP "FxPkgFdo::HandleQueryCapabilities" "Entering QueryCapabilities handler";
+    FDO_CAPABILITIES_EXIT = Verbose TRACINGPNP "FxPkgFdo::HandleQueryCapabilities" "Exiting QueryCapabilities handler";
+    FDO_CAPABILITIES_BACK = Verbose TRACINGPNP "FxPkgFdo::HandleQueryCapabilitiesCompletion" "Entering QueryCapabilities completion handler";
+    FDO_CAPABILITIES_DONE = Verbose TRACINGPNP "FxPkgFdo::HandleQueryCapabilitiesCompletion" "Exiting QueryCapabilities completion handler";
+    PDO_ENTRY_REMOVED = Verbose TRACINGPNP "FxPkgPdo::PnpEventPdoRemovedOverload" "Removing entry reference %p on FxPkgPnp %p";
     PNP_STATE = Information TRACINGPNPPOWERSTATES "FxPkgPnp::PnpEnterNewState" "WDFDEVICE 0x%p !devobj 0x%p entering PnP State %!WDF_DEVICE_PNP_STATE! from %!WDF_DEVICE_PNP_STATE!";
     POWER_STATE = Information TRACINGPNPPOWERSTATES "FxPkgPnp::PowerEnterNewState" "WDFDEVICE 0x%p !devobj 0x%p entering Power State %!WDF_DEVICE_POWER_STATE! from %!WDF_DEVICE_POWER_STATE!";
     POWER_POLICY_STATE = Information TRACINGPNPPOWERSTATES "FxPkgPnp::PowerPolicyEnterNewState" "WDFDEVICE 0x%p !devobj 0x%p entering power policy state %!WDF_DEVICE_POWER_POLICY_STATE! from %!WDF_DEVICE_POWER_POLICY_STATE!";
@@ -233,6 +264,11 @@ sites! {
     CHILDREN_NOTHING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Nothing to report on WDFCHILDLIST %p, returning early";
     CHILDREN_MODIFY_BEGIN = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "Begin processing modifications on WDFCHILDLIST %p";
     CHILDREN_MODIFY_END = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "end processing modifications on WDFCHILDLIST %p";
+    CHILD_ENTRY = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "entry %p, mod state is %!FxChildListModificationState!";
+    CHILD_TO_INSTANTIATE = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "marking entry %p as needing instantiation";
+    CHILD_REMOVE = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "processing remove on entry %p, description state is %!FxChildListDescriptionState!";
+    CHILD_NEVER_REPORTED = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "entry %p never reported to pnp, mark for deletion";
+    CHILD_COMMIT_MISSING = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "committing PDO WDFDEVICE %p, !devobj %p as not present";
     CHILD_CREATING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Creating PDO device object from reported device";
     CHILD_REPORTING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Reporting PDO WDFDEVICE %p !devobj %p";
     CHILD_NOT_PRESENT = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p in a not present state, need to report as missing";
