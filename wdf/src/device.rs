@@ -1,16 +1,18 @@
 //! WDFDEVICE: creation, with every change of StackSize, and what a driver can ask of it.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, DeviceObject, Guid, IoType, Irp, Machine, Major, NtStatus};
+use vbus_wdm::{Context, DeviceObject, FileObject, Guid, IoType, Irp, Machine, Major, NtStatus};
 
 use crate::child_list::{self, ChildList};
 use crate::device_init::{DeviceInit, InitKind, PdoIds, PnpCallbacks, Preprocess};
 use crate::dispatch;
 use crate::driver::Driver;
-use crate::framework::{fx_mut, take_fx, trace};
+use crate::file::{FileConfig, WdfFileObject};
+use crate::framework::{fx, fx_mut, take_fx, trace};
+use crate::io_package::{InCallerContext, WdmIrpDispatch};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
 use crate::pnp::{self, PnpData};
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueConfig};
 use crate::trace::sites;
 use crate::verifier;
 
@@ -57,6 +59,15 @@ pub(crate) struct DeviceBody {
     /// Queues that were configured for a major function.
     pub(crate) configured: [Option<Queue>; Major::COUNT],
     pub(crate) queues: Vec<Queue>,
+    /// What looks at IRPs of a major function before they become requests.
+    pub(crate) dynamic: [Option<(WdmIrpDispatch, Context)>; Major::COUNT],
+    pub(crate) in_caller_context: Option<InCallerContext>,
+    pub(crate) files: FileConfig,
+    /// The manual queue through which creates reach EvtDeviceFileCreate.
+    pub(crate) create_queue: Option<Queue>,
+    pub(crate) open_files: Vec<(Option<FileObject>, WdfFileObject)>,
+    pub(crate) open_handles: u32,
+    pub(crate) exclusive: bool,
     pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
     pub(crate) remove_lock_for_io: bool,
     pub(crate) forward_to_parent: bool,
@@ -72,6 +83,16 @@ pub(crate) struct DeviceBody {
     pub(crate) interfaces: Vec<String>,
     /// The links are enabled: from the start of the device to its removal.
     pub(crate) interfaces_enabled: bool,
+}
+
+impl DeviceBody {
+    /// The device below, if create, cleanup and close go on to it.
+    ///
+    /// Source: S/core/fxdevice.cpp:909-981.
+    pub(crate) fn forwards_files(&self) -> Option<DeviceObject> {
+        let forwards = self.files.forward.unwrap_or(self.kind == DeviceKind::Filter);
+        self.lower.filter(|_| forwards)
+    }
 }
 
 impl DeviceInit {
@@ -100,6 +121,10 @@ impl DeviceInit {
         let remove_lock = self.takes_remove_lock();
         let extra = i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
         m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
+        if self.files.on_create.is_some() {
+            let queue = QueueConfig::for_creates(m, device)?;
+            device.body(m).create_queue = Some(queue);
+        }
         match place.kind {
             DeviceKind::Fdo | DeviceKind::Filter => {
                 if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
@@ -191,6 +216,9 @@ impl DeviceInit {
             forward_to_parent: self.forward_to_parent,
             lower_stack_size,
             callbacks: self.callbacks,
+            in_caller_context: self.in_caller_context,
+            files: self.files,
+            exclusive: self.exclusive,
             ids: self.ids.clone(),
             ..DeviceBody::default()
         };
@@ -212,6 +240,11 @@ struct Place {
 const PACKAGE_OFFSET: u64 = 0x150;
 
 impl Device {
+    /// The device object, where only the framework's state can be looked at.
+    pub(crate) fn peek_device_object(self, m: &Machine) -> Option<DeviceObject> {
+        fx(m).devices.get(self.0.id)?.device_object
+    }
+
     #[inline]
     pub(crate) fn body(self, m: &mut Machine) -> &mut DeviceBody {
         take_fx(m).into_device(self)
@@ -298,24 +331,6 @@ impl Device {
     pub fn finish_initializing(self, m: &mut Machine) {
         let device_object = self.device_object(m);
         m[device_object].initializing = false;
-    }
-
-    /// `WdfDeviceConfigureRequestDispatching`: requests of this kind go to `queue` instead of the default one.
-    ///
-    /// # Errors
-    /// STATUS_INVALID_DEVICE_REQUEST for another device's queue, STATUS_WDF_BUSY for a kind that has a queue.
-    ///
-    /// Source: S/irphandlers/io/fxpkgio.cpp:912.
-    pub fn configure_request_dispatching(self, m: &mut Machine, queue: Queue, major: Major) -> Result<(), NtStatus> {
-        if queue.device(m) != self {
-            return Err(STATUS_INVALID_DEVICE_REQUEST);
-        }
-        let configured = &mut self.body(m).configured[major as usize];
-        if configured.is_some() {
-            return Err(STATUS_WDF_BUSY);
-        }
-        *configured = Some(queue);
-        Ok(())
     }
 
     /// `WdfDeviceWdmDispatchPreprocessedIrp`: gives an IRP that a preprocess callback looked at to the framework. The

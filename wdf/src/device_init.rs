@@ -5,6 +5,8 @@ use vbus_wdm::{DeviceObject, IoType, Irp, Machine, Major, NtStatus};
 use crate::child_list::{ChildList, CreateChild};
 use crate::device::Device;
 use crate::driver::Driver;
+use crate::file::FileConfig;
+use crate::io_package::InCallerContext;
 use crate::object::Handle;
 
 /// An IRP preprocess callback. It passes the IRP on with [`Device::dispatch_preprocessed`], or completes it.
@@ -67,6 +69,8 @@ pub struct DeviceInit {
     pub(crate) self_target: bool,
     pub(crate) forward_to_parent: bool,
     pub(crate) callbacks: PnpCallbacks,
+    pub(crate) in_caller_context: Option<InCallerContext>,
+    pub(crate) files: FileConfig,
     pub(crate) create_child: Option<CreateChild>,
     pub(crate) ids: PdoIds,
     pub(crate) name: Option<String>,
@@ -85,6 +89,8 @@ impl DeviceInit {
             self_target: false,
             forward_to_parent: false,
             callbacks: PnpCallbacks::default(),
+            in_caller_context: None,
+            files: FileConfig::default(),
             create_child: None,
             ids: PdoIds::default(),
             name: None,
@@ -182,6 +188,19 @@ impl DeviceInit {
     /// `WdfDeviceInitSetPnpPowerEventCallbacks` and `WdfPdoInitSetEventCallbacks`.
     pub fn callbacks(mut self, callbacks: PnpCallbacks) -> DeviceInit {
         self.callbacks = callbacks;
+        self
+    }
+
+    /// `WdfDeviceInitSetIoInCallerContextCallback`: the driver sees reads, writes and control requests before any queue,
+    /// in the context of whoever sent them.
+    pub fn in_caller_context(mut self, callback: InCallerContext) -> DeviceInit {
+        self.in_caller_context = Some(callback);
+        self
+    }
+
+    /// `WdfDeviceInitSetFileObjectConfig`.
+    pub fn file_objects(mut self, config: FileConfig) -> DeviceInit {
+        self.files = config;
         self
     }
 

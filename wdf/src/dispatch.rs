@@ -1,17 +1,16 @@
 //! From an IRP to the package that handles it.
 //!
-//! Source: S/core/fxdevice.cpp:1360-1590, S/irphandlers/io/fxpkgio.cpp:100-470, S/irphandlers/general/fxpkggeneral.cpp.
+//! Source: S/core/fxdevice.cpp:1360-1590.
 
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, Major, NtStatus};
 
 use crate::device::{Device, DeviceKind};
-use crate::framework::{fx_mut, take_fx, trace};
+use crate::framework::{fx_mut, trace};
 use crate::object::Handle;
-use crate::pnp;
 use crate::queue::Queue;
-use crate::request::Request;
 use crate::trace::sites;
+use crate::{general, io_package, pnp};
 
 /// The one dispatch routine behind every major function of every framework driver.
 pub(crate) fn dispatch(m: &mut Machine, device_object: DeviceObject, irp: Irp) -> NtStatus {
@@ -53,18 +52,32 @@ fn release_remove_lock(m: &mut Machine, device: Option<DeviceObject>, irp: Irp, 
 /// Picks the package by major function.
 pub(crate) fn to_package(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     match m[irp].current().major {
-        Major::Read | Major::Write | Major::DeviceControl | Major::InternalDeviceControl => io(m, device, irp),
-        Major::Create | Major::Cleanup | Major::Close | Major::Shutdown => general(m, device, irp),
+        Major::Read | Major::Write | Major::DeviceControl | Major::InternalDeviceControl => {
+            io_package::dispatch(m, device, irp)
+        }
+        Major::Create | Major::Cleanup | Major::Close | Major::Shutdown => general::dispatch(m, device, irp),
         Major::Pnp => pnp::dispatch(m, device, irp),
-        major @ (Major::Power | Major::SystemControl) => match device.lower_device(m) {
-            Some(lower) if major == Major::Power => copy_down(m, irp, lower),
-            Some(lower) => pass_down(m, irp, lower),
-            None => {
-                let status = m[irp].io_status.status;
-                irp.complete_with(m, status, 0)
-            }
-        },
-        Major::CreateNamedPipe => default(m, device, irp),
+        major @ (Major::Power | Major::SystemControl) => down_or_leave(m, device, irp, major),
+        Major::CreateNamedPipe | Major::QueryInformation | Major::FlushBuffers => default(m, device, irp),
+    }
+}
+
+/// Power and WMI requests, which nobody here answers.
+fn down_or_leave(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus {
+    if major == Major::SystemControl {
+        let driver = device.driver(m);
+        let minor = m[irp].current().minor;
+        let device_address = device.device_object(m).address();
+        let arguments = [device.0.handle(), device_address, minor.into(), irp.address()];
+        trace(m, driver, &sites::WMI_DISPATCH, arguments);
+    }
+    match device.lower_device(m) {
+        Some(lower) if major == Major::Power => copy_down(m, irp, lower),
+        Some(lower) => pass_down(m, irp, lower),
+        None => {
+            let status = m[irp].io_status.status;
+            irp.complete_with(m, status, 0)
+        }
     }
 }
 
@@ -90,56 +103,6 @@ pub(crate) fn pass_down(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtSta
 pub(crate) fn copy_down(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
     m[irp].copy_current_to_next();
     irp.call_driver(m, lower)
-}
-
-/// FxPkgIo: finds the queue, makes the request, queues it.
-fn io(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let location = m[irp].current();
-    let (major, minor) = (location.major, location.minor);
-    let mut fx = take_fx(m);
-    let body = fx.device(device);
-    let (kind, lower, driver) = (body.kind, body.lower, body.header.driver());
-    let device_address = body.device_object.map_or(0, DeviceObject::address);
-    let queue = body.configured[major as usize].or(body.default_queue);
-    let arguments = [device.0.handle(), device_address, major as u64, minor.into(), irp.address()];
-    fx.trace(driver, &sites::IO_DISPATCH, arguments);
-    let filter_below = lower.filter(|_| kind == DeviceKind::Filter);
-    match (queue, filter_below) {
-        (None, Some(lower)) => pass_down(m, irp, lower),
-        (None, None) => {
-            let status = STATUS_INVALID_DEVICE_REQUEST;
-            fx.trace(driver, &sites::IO_NO_QUEUE, [device.0.handle(), irp.address(), status.0.into()]);
-            irp.complete_with(m, status, 0)
-        }
-        // A filter whose queue has no callback for this kind is no reason to stop the request.
-        (Some(queue), Some(lower)) if !fx.queue(queue).handles(major) => pass_down(m, irp, lower),
-        (Some(queue), _) => {
-            let request = Request::from_dispatch(&mut fx, driver, device, irp);
-            request.mark_irp(m, irp);
-            queue.queue_request(m, request, irp)
-        }
-    }
-}
-
-/// FxPkgGeneral: create, cleanup, close, shutdown.
-fn general(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let location = m[irp].current();
-    let (major, file) = (location.major, location.file);
-    let device_address = device.device_object(m).address();
-    let driver = device.driver(m);
-    let arguments = [device.0.handle(), device_address, major as u64, irp.address()];
-    trace(m, driver, &sites::GENERAL_DISPATCH, arguments);
-    if let (Major::Cleanup, Some(file)) = (major, file) {
-        for at in 0.. {
-            let Some(&queue) = device.body(m).queues.get(at) else { break };
-            queue.cancel_waiting_of_file(m, file);
-        }
-    }
-    let body = device.body(m);
-    match body.lower.filter(|_| body.kind == DeviceKind::Filter) {
-        Some(lower) => pass_down(m, irp, lower),
-        None => irp.complete_with(m, STATUS_SUCCESS, 0),
-    }
 }
 
 /// Every queue of a device, for what happens to all of them; a queue may come or go meanwhile.

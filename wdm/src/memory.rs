@@ -31,6 +31,18 @@ impl Span {
         self.length == 0
     }
 
+    /// A NULL pointer that is said to be followed by so many bytes. It exists; whoever touches it stops the machine.
+    pub fn null(length: u32) -> Span {
+        // The first generation of a place is never in use.
+        let nowhere = Id::from_word(1 << 32).expect("its generation is 1");
+        Span { block: nowhere, offset: 0, length }
+    }
+
+    /// Whether this is a NULL pointer.
+    pub fn is_null(self) -> bool {
+        self.block == Span::null(0).block
+    }
+
     /// The part that begins `offset` bytes in and is `length` long; `None` where that is not inside.
     pub fn part(self, offset: u32, length: u32) -> Option<Span> {
         let end = offset.checked_add(length)?;
@@ -43,6 +55,9 @@ impl Span {
 
     /// The address that a driver would see.
     pub fn address(self) -> u64 {
+        if self.is_null() {
+            return 0;
+        }
         Pool::Memory.address(self.block.index()) + u64::from(self.offset)
     }
 }
@@ -84,6 +99,9 @@ impl Machine {
         let exit = self.exit();
         match self.blocks.get_mut(block) {
             Some(block) => &mut block.bytes,
+            None if block == Span::null(0).block => {
+                exit.undefined("memory access", "a NULL pointer is not followed, whatever length comes with it")
+            }
             None => exit.undefined("memory access", "a buffer is not touched after it was freed"),
         }
     }

@@ -153,6 +153,15 @@ pub(crate) fn device_created(m: &mut Machine, device: Device) {
     device.enter_pnp(m, PnpState::Init);
 }
 
+/// Whether a device's I/O can still be configured. The error says whether it is a control device, whose driver has
+/// finished with it, or one that was started.
+pub(crate) fn still_initializing(m: &mut Machine, device: Device) -> Result<(), bool> {
+    let control = device.kind(m) == DeviceKind::Control;
+    let device_object = device.device_object(m);
+    let early = if control { m[device_object].initializing } else { device.body(m).pnp.pnp == PnpState::Init };
+    if early { Ok(()) } else { Err(control) }
+}
+
 /// Handles a PnP IRP.
 pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let location = m[irp].current();

@@ -180,6 +180,20 @@ impl QueueConfig {
             Dispatch::Sequential | Dispatch::Parallel if !self.callbacks.any() => return Err(STATUS_WDF_NO_CALLBACK),
             _ => {}
         }
+        let queue = self.build(m, device);
+        let driver = device.driver(m);
+        trace(m, driver, &sites::QUEUE_CREATED, [queue.0.handle()]);
+        Ok(queue)
+    }
+
+    /// The manual queue through which creates reach EvtDeviceFileCreate: the framework's own.
+    ///
+    /// Source: S/irphandlers/general/fxpkggeneral.cpp:340-420.
+    pub(crate) fn for_creates(m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
+        Ok(Queue::config(Dispatch::Manual).power_managed(false).build(m, device))
+    }
+
+    fn build(self, m: &mut Machine, device: Device) -> Queue {
         let driver = device.driver(m);
         let managed_by_default = matches!(device.kind(m), DeviceKind::Fdo | DeviceKind::Pdo);
         let power_managed = self.power_managed.unwrap_or(managed_by_default);
@@ -205,7 +219,7 @@ impl QueueConfig {
         queue.0.set_parent(m, device.0);
         device.body(m).queues.push(queue);
         self.trace_creation(m, driver, queue);
-        Ok(queue)
+        queue
     }
 
     /// The lines of a new queue. Callbacks have addresses in Windows; here each kind has one of its own.
@@ -221,7 +235,6 @@ impl QueueConfig {
             queue.0.handle(),
         ];
         trace(m, driver, &sites::QUEUE_INITIALIZE, arguments);
-        trace(m, driver, &sites::QUEUE_CREATED, [queue.0.handle()]);
     }
 
     /// `WdfIoQueueCreate` with DefaultQueue set.

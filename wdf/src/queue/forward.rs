@@ -183,7 +183,7 @@ impl Request {
 
 impl Queue {
     /// QueueRequestFromForward.
-    fn accept_forwarded(self, m: &mut Machine, request: Request) -> Result<(), NtStatus> {
+    pub(crate) fn accept_forwarded(self, m: &mut Machine, request: Request) -> Result<(), NtStatus> {
         let body = self.body(m);
         if !body.accepting {
             let status = STATUS_WDF_BUSY;

@@ -46,6 +46,11 @@ impl Queue {
         self.retrieve(m, Wanted::Found(found))
     }
 
+    /// Takes the request that was just queued, which may have been cancelled.
+    pub(crate) fn retrieve_found_or_next(self, m: &mut Machine, request: Request) -> Result<Request, NtStatus> {
+        self.retrieve(m, Wanted::Found(request))
+    }
+
     fn retrieve(self, m: &mut Machine, wanted: Wanted) -> Result<Request, NtStatus> {
         let body = self.body(m);
         let (driver, dispatch, count) = (body.header.driver(), body.dispatch, body.driver_count);

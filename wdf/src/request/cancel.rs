@@ -72,6 +72,21 @@ impl Request {
         self.body(m).found = true;
     }
 
+    /// EvtIoInCallerContext has the request; this is where it goes from there.
+    pub(crate) fn enter_caller_context(self, m: &mut Machine, destination: Option<Queue>) {
+        let body = self.body(m);
+        body.in_caller_context = true;
+        body.presented = true;
+        body.destination = destination;
+    }
+
+    /// The driver gives the request back from EvtIoInCallerContext.
+    pub(crate) fn leave_caller_context(self, m: &mut Machine) -> Option<Queue> {
+        let body = self.body(m);
+        body.in_caller_context = false;
+        body.destination
+    }
+
     /// Another device's driver has the request from now on.
     pub(crate) fn belongs_to(self, m: &mut Machine, device: Option<Device>) {
         self.body(m).device = device;

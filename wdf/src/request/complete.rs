@@ -3,11 +3,12 @@
 //! Source: S/core/fxrequest.cpp:522-885, S/inc/private/common/fxrequest.hpp:792.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{IoStatus, Irp, Machine, NtStatus, Span};
+use vbus_wdm::{IoStatus, Irp, Machine, Major, NtStatus, Span};
 
 use super::{Memory, Ownership, Request, Transfer};
 use crate::driver::Driver;
 use crate::framework::{Fx, take_fx, trace};
+use crate::general;
 use crate::object::Handle;
 use crate::queue::Queue;
 use crate::trace::{Site, sites};
@@ -83,7 +84,14 @@ impl Request {
         }
         let body = self.body(m);
         body.irp = None;
+        body.in_caller_context = false;
         let queue = body.queue.take().filter(|_| !body.waiting);
+        let device = body.device;
+        if m[irp].current().major == Major::Create
+            && let Some(device) = device
+        {
+            general::create_completed(m, device, irp);
+        }
         irp.complete(m);
         self.leave_queue(m, queue);
     }

@@ -4,6 +4,8 @@ mod buffers;
 mod cancel;
 mod complete;
 mod layer;
+mod mdl;
+mod memory;
 mod verify;
 
 use std::any::{Any, TypeId};
@@ -21,9 +23,10 @@ use crate::queue::{Acknowledged, Queue};
 use crate::trace::sites;
 use crate::verifier;
 
-pub use buffers::{Memory, Transfer};
+pub use buffers::Transfer;
 pub use cancel::RequestCancel;
 pub use layer::{Parts, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
+pub use memory::Memory;
 
 /// A WDFREQUEST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +74,9 @@ pub(crate) struct RequestBody {
     cancelled: bool,
     /// WdfIoQueueFindRequest gave its handle away.
     found: bool,
+    /// EvtIoInCallerContext has it, and where it goes from there.
+    in_caller_context: bool,
+    destination: Option<Queue>,
     /// How often a queue took it or gave it to the driver.
     moves: u32,
     /// The target that it is out at.
@@ -102,6 +108,8 @@ impl Default for RequestBody {
             presented: false,
             cancelled: false,
             found: false,
+            in_caller_context: false,
+            destination: None,
             moves: 0,
             sent_to: None,
             acknowledged: Acknowledged::No,
@@ -134,6 +142,8 @@ impl RequestBody {
         self.presented = false;
         self.cancelled = false;
         self.found = false;
+        self.in_caller_context = false;
+        self.destination = None;
         self.moves = 0;
         self.sent_to = None;
         self.acknowledged = Acknowledged::No;

@@ -17,10 +17,10 @@ use crate::verifier::{self, debug_break};
 const MISMATCH_DATA: u64 = 0xFFFF;
 
 impl RequestBody {
-    /// A queue gave it to its driver, and the driver did not give it back.
+    /// A queue, or the framework before any queue, gave it to its driver, and the driver did not give it back.
     #[inline]
     pub(super) fn is_driver_owned(&self) -> bool {
-        self.queue.is_some() && !self.waiting
+        self.queue.is_some() && !self.waiting || self.in_caller_context
     }
 }
 
@@ -102,6 +102,11 @@ impl Request {
     /// Whether the verifier, if it is on, lets an answer to EvtIoStop pass.
     pub(super) fn verify_in_io_stop(self, m: &mut Machine) -> bool {
         self.body(m).in_io_stop || self.refused_by_verifier(m, &sites::REQUEST_NOT_IN_IO_STOP).is_ok()
+    }
+
+    /// Whether the verifier, if it is on, lets a call pass that belongs into EvtIoInCallerContext.
+    pub(crate) fn verify_in_caller_context(self, m: &mut Machine) -> bool {
+        self.body(m).in_caller_context || self.refused_by_verifier(m, &sites::REQUEST_NOT_IN_CALLER_CONTEXT).is_ok()
     }
 
     /// A search goes on only from a request that WdfIoQueueFindRequest gave away, or that the driver took since.

@@ -38,6 +38,12 @@ sites! {
     IO_RESTART = Information TRACINGIO "FxPkgIo::ResetStateForRestart" "Restart queues from purged state for WDFDEVICE 0x%p due to device restart";
     IO_DISPATCH = Verbose TRACINGIO "FxPkgIo::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ!, IRP_MN %x, IRP 0x%p";
     IO_NO_QUEUE = Error TRACINGIO "FxPkgIo::DispatchStep1" "No queue configured for WDFDEVICE 0x%p, failing IRP 0x%p, %!STATUS!";
+    IO_ENQUEUE = Verbose TRACINGIO "FxPkgIo::EnqueueRequest" "WDFREQUEST 0x%p";
+    IO_ENQUEUE_NO_QUEUE = Error TRACINGIO "FxPkgIo::EnqueueRequest" "No queue configured for WDFDEVICE 0x%p, failing WDFREQUEST 0x%p %!STATUS!";
+    IO_CONFIGURE_NO_HANDLER = Error TRACINGIO "FxPkgIo::ConfigureForwarding" "Must have EvtIoDefault or %!WDF_REQUEST_TYPE! specific dispatch event registered for WDFQUEUE 0x%p, %!STATUS!";
+    IO_CONFIGURE_DEFAULT = Error TRACINGIO "FxPkgIo::ConfigureForwarding" "Default WDFQUEUE 0x%p cannot be configured to dispatch specific type of request, %!STATUS!";
+    IO_CONFIGURE_BUSY = Error TRACINGIO "FxPkgIo::ConfigureForwarding" "%!WDF_REQUEST_TYPE! is already configured forWDFQUEUE 0x%p, %!STATUS!";
+    IO_DYNAMIC_TWICE = Error TRACINGDEVICE "FxPkgIo::ConfigureDynamicDispatching" "Driver %p has already set a dispatch callback for %!IRPMJ!, %!STATUS!";
     IO_STOP_FOR_POWER = Information TRACINGIO "FxPkgIo::StopProcessingForPower" "Perform %!FxIoStopProcessingForPowerAction! for all queues of WDFDEVICE 0x%p";
     IO_RESUME_FOR_POWER = Information TRACINGIO "FxPkgIo::ResumeProcessingForPower" "Power resume all queues of WDFDEVICE 0x%p";
 
@@ -115,6 +121,28 @@ sites! {
     QUEUE_CALL_CANCEL = Information TRACINGIO "FxIoQueue::ProcessCancelledRequests" "Calling CancelRoutine routine for WDFREQUEST 0x%p on WDFQUEUE 0x%p";
 
     // S/irphandlers/general/fxpkggeneral.cpp
+    GENERAL_NO_FILE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Could not create WDFFILEOBJECT for WDFDEVICE 0x%p, failing IRP_MJ_CREATE %!STATUS!";
+    GENERAL_EXCLUSIVE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Exclusive WDFDEVICE 0x%p, only one open handle is allowed";
+    GENERAL_NOT_QUEUED = Error TRACINGIO "FxPkgGeneral::OnCreate" "Couldn't forward request to the WDFQUEUE 0x%p, %!STATUS!";
+    FILE_CREATE_WITHOUT = Verbose TRACINGIO "FxFileObject::_CreateFileObject" "WdfFileObjectWdfCanUseFsContexts is specified, but the Create IRP %p doesn't have a fileObject\n";
+    FILE_NULL = Error TRACINGDEVICE "FxFileObject::_GetFileObjectFromWdm" "NULL passed for PFILE_OBJECT when FileObject support is requested in an I/O request";
+    FILE_UNKNOWN = Error TRACINGDEVICE "FxFileObject::_GetFileObjectFromWdm" "Could not locate WDFFILEOBJECT for PFILE_OBJECT 0x%p";
+    FILE_UNKNOWN_HINT = Error TRACINGDEVICE "FxFileObject::_GetFileObjectFromWdm" "Did a different PFILE_OBJECT get passed to the request than was to IRP_MJ_CREATE?";
+    FILE_DESTROY_UNKNOWN = Error TRACINGDEVICE "FxFileObject::_DestroyFileObject" "Could not find WDFFILEOBJECT for PFILE_OBJECT 0x%p";
+    FILE_DESTROY_UNKNOWN_HINT = Error TRACINGDEVICE "FxFileObject::_DestroyFileObject" "Did a different PFILE_OBJECT get passed to IRP_MJ_CLOSE than did to IRP_MJ_CREATE?";
+    GENERAL_CONFIGURE_NO_HANDLER = Error TRACINGIO "FxPkgGeneral::ConfigureForwarding" "Must have EvtIoDefault registered to receive WdfRequestTypeCreate requests for WDFQUEUE 0x%p, %!STATUS!";
+    GENERAL_CONFIGURE_TWICE = Error TRACINGIO "FxPkgGeneral::ConfigureForwarding" "Another WDFQUEUE 0x%p is already configured for auto dispatching create request, %!STATUS!";
+    CONFIGURE_TYPE = Error TRACINGIO "imp_WdfDeviceConfigureRequestDispatching" "Invalid RequestType %!WDF_REQUEST_TYPE!, %!STATUS!";
+    CONFIGURE_OTHER_DEVICE = Error TRACINGIO "imp_WdfDeviceConfigureRequestDispatching" "Input WDFQUEUE 0x%p doesn't belong to the WDFDEVICE 0x%p, %!STATUS!";
+    CONFIGURE_FINISHED = Error TRACINGPNP "imp_WdfDeviceConfigureRequestDispatching" "Queue cannot be configured for automatic dispatching after WdfControlDeviceFinishInitializingis called on the WDFDEVICE %p is called %!STATUS!";
+    CONFIGURE_STARTED = Error TRACINGPNP "imp_WdfDeviceConfigureRequestDispatching" "Queue cannot be configured for automatic dispatchingafter the WDFDEVICE %p is started, %!STATUS!";
+    DYNAMIC_MAJOR = Error TRACINGPNP "imp_WdfDeviceConfigureWdmIrpDispatchCallback" "Invalid MajorFunction provided %!IRPMJ!, %!STATUS!";
+    DYNAMIC_FINISHED = Error TRACINGPNP "imp_WdfDeviceConfigureWdmIrpDispatchCallback" "Driver cannot set IRP dispatch callback after WdfControlDeviceFinishInitializing is called on the WDFDEVICE %p, %!STATUS!";
+    DYNAMIC_STARTED = Error TRACINGPNP "imp_WdfDeviceConfigureWdmIrpDispatchCallback" "Driver cannot set IRP dispatch callback after the WDFDEVICE %p is started, %!STATUS!";
+    DISPATCH_TO_QUEUE = Verbose TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ!, IRP_MN %x, IRP 0x%p";
+    DISPATCH_TO_QUEUE_NO_HANDLER = Error TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "I/O Queue 0x%p cannot handle Irp 0x%p, %!IRPMJ!, IRP_MN %x, Device 0x%p, %!STATUS!";
+    DISPATCH_TO_QUEUE_OTHER_DEVICE = Error TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "Cannot forward a request to a different Device 0x%p, %!STATUS!";
+    WMI_DISPATCH = Verbose TRACINGIO "FxWmiIrpHandler::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p IRP_MJ_SYSTEM_CONTROL, %!sysctrl! IRP 0x%p";
     GENERAL_DISPATCH = Verbose TRACINGIO "FxPkgGeneral::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ! IRP 0x%p";
 
     // S/core/fxrequest.cpp, S/inc/private/common/fxrequest.hpp, S/core/fxrequestbase.cpp, S/core/fxrequestapi.cpp
@@ -160,6 +188,51 @@ sites! {
     SEND_FORGET_NOT_QUEUED = Error TRACINGIOTARGET "imp_WdfRequestSend" "WDFREQUEST %p must be a WDFQUEUE presented request";
     SEND_FORGET_FORMATTED = Error TRACINGIOTARGET "imp_WdfRequestSend" "Cannot send-and-forget WDFREQUEST 0x%p with formatted IO context, %!STATUS!";
     SEND_NO_ROUTINE = Error TRACINGIOTARGET "imp_WdfRequestSend" "WDFREQUEST %p is a WDFQUEUE presented request with no completion routine, %!STATUS!";
+
+    // S/core/fxrequest.cpp, S/core/km/fxrequestkm.cpp, S/core/fxrequestapi.cpp: buffers
+    INPUT_BUFFER_OF_READ = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveInputBuffer" "This call is not valid on the read request, you should call WdfRequestRetrieveOutputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
+    INPUT_BUFFER_TOO_SHORT = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveInputBuffer" "WDFREQUEST 0x%p buffer size %I64d is less than RequiredLength %I64d, %!STATUS!";
+    OUTPUT_BUFFER_OF_WRITE = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveOutputBuffer" "This call is not valid on write request, you should call WdfRequestRetrieveInputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
+    OUTPUT_BUFFER_TOO_SHORT = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveOutputBuffer" "WDFREQUEST 0x%p buffer size %I64d is less than RequiredLength %I64d, %!STATUS!";
+    INPUT_MEMORY_OF_READ = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveInputMemory" "This call is not valid on the Read request, you should call WdfRequestRetrieveOutputMemory to get the Memory for WDFREQUEST 0x%p, %!STATUS!";
+    OUTPUT_MEMORY_OF_WRITE = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveOutputMemory" "This call is not valid on the Write request, you should call WdfRequestRetrieveInputMemory to get the Memory for WDFREQUEST 0x%p, %!STATUS!";
+    TRANSFER_USER_POINTER = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "Attempt to get UserMode Buffer Pointer for WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    TRANSFER_USER_POINTER_HINT = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "Driver must use buffered or direct I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory";
+    INPUT_LENGTH_ZERO = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "WDFREQUEST %p InputBufferLength length is zero, %!STATUS!";
+    INPUT_USER_POINTER = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "Attempt to get UserMode Buffer Pointer for METHOD_NEITHER DeviceControl 0x%x, WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    INPUT_USER_POINTER_HINT = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "Driver must use METHOD_BUFFERED or METHOD_xx_DIRECT I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory %!STATUS!";
+    MEMORY_OTHER_MAJOR = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "Unrecognized Major Function 0x%x on WDFDEVICE 0x%p WDFREQUEST 0x%p";
+    TRANSFER_LENGTH_ZERO = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "WDFREQUEST 0x%p length is zero, %!STATUS!";
+    TRANSFER_NO_MDL = Error TRACINGREQUEST "FxRequest::GetMemoryObject" "WDFREQUEST 0x%p, direct io device, PMDL is NULL, %!STATUS!";
+    OUTPUT_LENGTH_ZERO = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMemoryObject" "WDFREQUEST 0x%p IOCTL output buffer length is zero, %!STATUS!";
+    OUTPUT_USER_POINTER = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMemoryObject" "Attempt to get UserMode Buffer Pointer for METHOD_NEITHER DeviceControl 0x%x, WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    OUTPUT_USER_POINTER_HINT = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMemoryObject" "Driver must use METHOD_BUFFERED or METHOD_xx_DIRECT I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory";
+    OUTPUT_NO_MDL = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMemoryObject" "WDFREQUEST 0x%p, METHOD_IN_DIRECT IOCTL PMDL is NULL, %!STATUS!";
+    MDL_USER_POINTER = Error TRACINGREQUEST "FxRequest::GetMdl" "Attempt to get UserMode MDL for METHOD_NEITHER DeviceControl 0x%x, WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    MDL_USER_POINTER_HINT = Error TRACINGREQUEST "FxRequest::GetMdl" "Driver must use METHOD_BUFFERED or METHOD_xx_DIRECT I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory";
+    MDL_DIRECT_NONE = Error TRACINGREQUEST "FxRequest::GetMdl" "WDFREQUEST 0x%p for a direct io device, PMDL is NULL, %!STATUS!";
+    MDL_NEITHER = Error TRACINGREQUEST "FxRequest::GetMdl" "Attempt to get UserMode Buffer Pointer for WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    MDL_NEITHER_HINT = Error TRACINGREQUEST "FxRequest::GetMdl" "Driver must use buffered or direct I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory";
+    MDL_NO_BUFFER = Error TRACINGREQUEST "FxRequest::GetMdl" "WDFREQUEST 0x%p, SystemBuffer is NULL, %!STATUS!";
+    MDL_EMPTY = Error TRACINGREQUEST "FxRequest::GetMdl" "WDFREQUEST 0x%p, SystemBuffer length is 0, %!STATUS!";
+    OUTPUT_MDL_IN_DIRECT = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMdl" "WDFREQUEST 0x%p, METHOD_IN_DIRECT IOCTL, PMDL is NULL, %!STATUS!";
+    OUTPUT_MDL_OUT_DIRECT = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMdl" "WDFREQUEST 0x%p, METHOD_OUT_DIRECT IOCTL, PMDL is NULL, %!STATUS!";
+    OUTPUT_MDL_USER_POINTER = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMdl" "Attempt to get UserMode Buffer Pointer for METHOD_NEITHER DeviceControl 0x%x, WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
+    OUTPUT_MDL_USER_POINTER_HINT = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMdl" "Driver must use METHOD_BUFFERED or METHOD_xx_DIRECT I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory";
+    OUTPUT_MDL_NO_BUFFER = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMdl" "WDFREQUEST 0x%p, SystemBuffer is NULL, %!STATUS!";
+    OUTPUT_MDL_EMPTY = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMdl" "WDFREQUEST 0x%p, SystemBuffer length is 0, %!STATUS!";
+    INPUT_MDL_OF_READ = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveInputWdmMdl" "This call is not valid on the Read request, you should call WdfRequestRetrieveOutputMdl to get the Mdl for WFDREQUEST 0x%p,  %!STATUS!";
+    OUTPUT_MDL_OF_WRITE = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveOutputWdmMdl" "This call is not valid on the Write request, you should call WdfRequestRetrieveInputMemory to get the Memory for WDFREQUEST 0x%p, %!STATUS!";
+    UNSAFE_INPUT_OF_READ = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "This call is not valid on read request, you should call WdfRequestRetrieveUnsafeUserOutputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
+    UNSAFE_INPUT_INTERNAL = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "This call is not valid on internal-ioctl request, you should call safer WdfRequestRetrieveInputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
+    UNSAFE_CONTROL_INPUT_TOO_SHORT = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "WDFREQUEST %p buffer size %d is less than RequiredLength %I64d, %!STATUS!";
+    UNSAFE_INPUT_TOO_SHORT = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "WDFREQUEST 0x%p buffer size %d is less than RequiredLength %I64d, %!STATUS!";
+    UNSAFE_INPUT_NOT_NEITHER = Error TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "Error: This call is valid only on method-neither ioctl and write WDFREQUEST %p, %!STATUS!";
+    UNSAFE_OUTPUT_OF_WRITE = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserOutputBuffer" "This call is not valid on Write request, you should call WdfRequestRetrieveUnsafeUserInputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
+    UNSAFE_OUTPUT_INTERNAL = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserOutputBuffer" "This call is not valid on an internal IOCTL request, you should call safer WdfRequestRetrieveOutputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
+    UNSAFE_OUTPUT_TOO_SHORT = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserOutputBuffer" "WDFREQUEST 0x%p buffer size %d is less than RequiredLength %I64d, %!STATUS!";
+    UNSAFE_OUTPUT_NOT_NEITHER = Error TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserOutputBuffer" "Error: This call is valid only on method-neither ioctl and read WDFREQUEST 0x%p, %!STATUS!";
+    REQUEST_NOT_IN_CALLER_CONTEXT = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsInCallerContext" "This call is valid only in EvtIoInCallerContext callback, WDFREQUEST 0x%p, %!STATUS!";
 
     // S/targets/general/fxiotarget.cpp, fxiotargetapi.cpp, fxiotargetremote.cpp
     NOT_FORMATTED = Error TRACINGIOTARGET "FxIoTarget::Vf_VerifySubmitLocked" "WDFREQUEST %p has not been formatted, cannot send, %!STATUS!";

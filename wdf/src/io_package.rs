@@ -1,0 +1,289 @@
+//! FxPkgIo: which queue, or which callback, gets a read, a write or a control request.
+//!
+//! Source: S/irphandlers/io/fxpkgio.cpp:100-1010, 1700-1757; S/core/fxdeviceapi.cpp:1840-2670.
+
+use vbus_wdm::constants::*;
+use vbus_wdm::{Context, DeviceObject, Irp, Machine, Major, NtStatus, Parameters};
+
+use crate::device::{Device, DeviceKind};
+use crate::dispatch::pass_down;
+use crate::framework::{take_fx, trace};
+use crate::object::Handle;
+use crate::pnp;
+use crate::queue::Queue;
+use crate::request::Request;
+use crate::trace::sites;
+use crate::verifier::{self, debug_break};
+
+/// EvtDeviceWdmIrpDispatch: looks at an IRP before it becomes a request. It gives the IRP to the framework with
+/// [`Device::dispatch_irp`] or [`Device::dispatch_irp_to_queue`], or completes it.
+pub type WdmIrpDispatch = fn(&mut Machine, Device, WdmIrp) -> NtStatus;
+
+/// What EvtDeviceWdmIrpDispatch is told.
+#[derive(Clone, Copy, Debug)]
+pub struct WdmIrp {
+    /// The IRP.
+    pub irp: Irp,
+    /// Its major function.
+    pub major: Major,
+    /// Its minor function.
+    pub minor: u8,
+    /// Its control code; 0 for a read or write.
+    pub code: u32,
+    /// The driver's own word.
+    pub context: Context,
+}
+
+/// EvtIoInCallerContext: the driver has the request before any queue, in the context of whoever sent it. It calls
+/// [`Device::enqueue_request`] or completes it.
+pub type InCallerContext = fn(&mut Machine, Device, Request);
+
+pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    let location = m[irp].current();
+    let (major, minor, parameters) = (location.major, location.minor, location.parameters);
+    let mut fx = take_fx(m);
+    let body = fx.device(device);
+    let driver = body.header.driver();
+    let device_address = body.device_object.map_or(0, DeviceObject::address);
+    let dynamic = body.dynamic[major as usize];
+    let arguments = [device.0.handle(), device_address, major as u64, minor.into(), irp.address()];
+    fx.trace(driver, &sites::IO_DISPATCH, arguments);
+    match dynamic {
+        Some((callback, context)) => {
+            let code = match parameters {
+                Parameters::DeviceIoControl { code, .. } => code.0,
+                _ => 0,
+            };
+            callback(m, device, WdmIrp { irp, major, minor, code, context })
+        }
+        None => to_queue(m, device, irp, major),
+    }
+}
+
+/// DispatchStep1, after the driver's own look at the IRP.
+#[inline]
+fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus {
+    let mut fx = take_fx(m);
+    let body = fx.device(device);
+    let (kind, lower, driver) = (body.kind, body.lower, body.header.driver());
+    let (in_caller_context, default_queue) = (body.in_caller_context, body.default_queue);
+    let queue = body.configured[major as usize].or(default_queue);
+    let filter_below = lower.filter(|_| kind == DeviceKind::Filter && in_caller_context.is_none());
+    match (queue, filter_below) {
+        (None, Some(lower)) => return pass_down(m, irp, lower),
+        (None, None) if in_caller_context.is_none() => {
+            let status = STATUS_INVALID_DEVICE_REQUEST;
+            fx.trace(driver, &sites::IO_NO_QUEUE, [device.0.handle(), irp.address(), status.0.into()]);
+            return irp.complete_with(m, status, 0);
+        }
+        // A filter whose default queue has no callback for this kind is no reason to stop the request.
+        (Some(queue), Some(lower)) if Some(queue) == default_queue && !fx.queue(queue).handles(major) => {
+            return pass_down(m, irp, lower);
+        }
+        _ => {}
+    }
+    let request = Request::from_dispatch(&mut fx, driver, device, irp);
+    request.mark_irp(m, irp);
+    match (in_caller_context, queue) {
+        (Some(callback), queue) => {
+            // Whatever the driver does with it, the answer is STATUS_PENDING.
+            irp.mark_pending(m);
+            request.enter_caller_context(m, queue);
+            callback(m, device, request);
+            STATUS_PENDING
+        }
+        (None, Some(queue)) => queue.queue_request(m, request, irp),
+        // Without a callback and without a queue the IRP is gone by here.
+        (None, None) => STATUS_PENDING,
+    }
+}
+
+impl Device {
+    /// `WdfDeviceConfigureRequestDispatching`: requests of this kind go to `queue` instead of the default one.
+    ///
+    /// # Errors
+    /// STATUS_INVALID_PARAMETER for another major function than create, read, write and the two controls, and for a
+    /// second create queue. STATUS_INVALID_DEVICE_REQUEST for another device's queue, the default one, and one that has
+    /// no callback for the kind. STATUS_INVALID_DEVICE_STATE after the device was started. STATUS_WDF_BUSY for a kind
+    /// that has a queue.
+    pub fn configure_request_dispatching(self, m: &mut Machine, queue: Queue, major: Major) -> Result<(), NtStatus> {
+        use Major::{Create, DeviceControl, InternalDeviceControl, Read, Write};
+        let driver = self.driver(m);
+        let (handle, queue_handle, kind) = (self.0.handle(), queue.0.handle(), major as u64);
+        if !matches!(major, Create | Read | Write | DeviceControl | InternalDeviceControl) {
+            let status = STATUS_INVALID_PARAMETER;
+            trace(m, driver, &sites::CONFIGURE_TYPE, [kind, status.0.into()]);
+            return Err(status);
+        }
+        if queue.device(m) != self {
+            let status = STATUS_INVALID_DEVICE_REQUEST;
+            trace(m, driver, &sites::CONFIGURE_OTHER_DEVICE, [queue_handle, handle, status.0.into()]);
+            return Err(status);
+        }
+        if let Err(control) = pnp::still_initializing(m, self) {
+            let status = STATUS_INVALID_DEVICE_STATE;
+            let site = if control { &sites::CONFIGURE_FINISHED } else { &sites::CONFIGURE_STARTED };
+            trace(m, driver, site, [handle, status.0.into()]);
+            return Err(status);
+        }
+        let create = major == Create;
+        if !take_fx(m).queue(queue).handles(major) {
+            let status = STATUS_INVALID_DEVICE_REQUEST;
+            match create {
+                true => trace(m, driver, &sites::GENERAL_CONFIGURE_NO_HANDLER, [queue_handle, status.0.into()]),
+                false => trace(m, driver, &sites::IO_CONFIGURE_NO_HANDLER, [kind, queue_handle, status.0.into()]),
+            }
+            debug_break(m, driver);
+            return Err(status);
+        }
+        let body = self.body(m);
+        let (default_queue, known) = (body.default_queue, body.configured[major as usize]);
+        if default_queue == Some(queue) && !create {
+            let status = STATUS_INVALID_DEVICE_REQUEST;
+            trace(m, driver, &sites::IO_CONFIGURE_DEFAULT, [queue_handle, status.0.into()]);
+            debug_break(m, driver);
+            return Err(status);
+        }
+        if let Some(known) = known {
+            let status = if create { STATUS_INVALID_PARAMETER } else { STATUS_WDF_BUSY };
+            match create {
+                true => trace(m, driver, &sites::GENERAL_CONFIGURE_TWICE, [known.0.handle(), status.0.into()]),
+                false => trace(m, driver, &sites::IO_CONFIGURE_BUSY, [kind, queue_handle, status.0.into()]),
+            }
+            debug_break(m, driver);
+            return Err(status);
+        }
+        self.body(m).configured[major as usize] = Some(queue);
+        Ok(())
+    }
+
+    /// `WdfDeviceConfigureWdmIrpDispatchCallback`: `callback` sees IRPs of this major function before they become
+    /// requests. No callback at all is bug check 0x10D/4.
+    ///
+    /// # Errors
+    /// STATUS_INVALID_PARAMETER for another major function than read, write and the two controls, or for a second
+    /// callback; STATUS_INVALID_DEVICE_STATE after the device was started.
+    pub fn configure_wdm_irp_dispatch(
+        self,
+        m: &mut Machine,
+        major: Major,
+        callback: Option<WdmIrpDispatch>,
+        context: impl Into<Context>,
+    ) -> Result<(), NtStatus> {
+        let driver = self.driver(m);
+        let refused = STATUS_INVALID_PARAMETER;
+        if !matches!(major, Major::Read | Major::Write | Major::DeviceControl | Major::InternalDeviceControl) {
+            trace(m, driver, &sites::DYNAMIC_MAJOR, [major as u64, refused.0.into()]);
+            return Err(refused);
+        }
+        let Some(callback) = callback else {
+            const DDI: &str = "WdfDeviceConfigureWdmIrpDispatchCallback";
+            // The third parameter is the caller's address.
+            verifier::wdf_violation(m, Some(driver), 4, [0, driver.object().address() ^ 0xFFFF], DDI);
+        };
+        if let Err(control) = pnp::still_initializing(m, self) {
+            let status = STATUS_INVALID_DEVICE_STATE;
+            let site = if control { &sites::DYNAMIC_FINISHED } else { &sites::DYNAMIC_STARTED };
+            trace(m, driver, site, [self.0.address(), status.0.into()]);
+            return Err(status);
+        }
+        let slot = &mut self.body(m).dynamic[major as usize];
+        if slot.is_some() {
+            trace(m, driver, &sites::IO_DYNAMIC_TWICE, [driver.object().handle(), major as u64, refused.0.into()]);
+            return Err(refused);
+        }
+        *slot = Some((callback, context.into()));
+        Ok(())
+    }
+
+    /// `WdfDeviceWdmDispatchIrp`, in EvtDeviceWdmIrpDispatch: the IRP goes the way it would have gone without the
+    /// callback.
+    pub fn dispatch_irp(self, m: &mut Machine, irp: Irp) -> NtStatus {
+        let major = m[irp].current().major;
+        to_queue(m, self, irp, major)
+    }
+
+    /// `WdfDeviceWdmDispatchIrpToIoQueue`, in EvtDeviceWdmIrpDispatch: the IRP becomes a request of this queue.
+    ///
+    /// The answer is the dispatch routine's. Only the verifier looks whether the queue is the device's and has a callback
+    /// for the kind: STATUS_INVALID_PARAMETER completes the IRP.
+    pub fn dispatch_irp_to_queue(self, m: &mut Machine, irp: Irp, queue: Queue) -> NtStatus {
+        let driver = self.driver(m);
+        if driver.verifier_on(m)
+            && let Err(status) = self.verify_dispatch_to(m, irp, queue)
+        {
+            return irp.complete_with(m, status, 0);
+        }
+        let mut fx = take_fx(m);
+        let request = Request::from_dispatch(&mut fx, driver, self, irp);
+        request.mark_irp(m, irp);
+        queue.queue_request(m, request, irp)
+    }
+
+    fn verify_dispatch_to(self, m: &mut Machine, irp: Irp, queue: Queue) -> Result<(), NtStatus> {
+        let driver = self.driver(m);
+        let location = m[irp].current();
+        let (major, minor) = (location.major, location.minor);
+        let status = STATUS_INVALID_PARAMETER;
+        let device_address = self.device_object(m).address();
+        let arguments = [self.0.handle(), device_address, major as u64, minor.into(), irp.address()];
+        trace(m, driver, &sites::DISPATCH_TO_QUEUE, arguments);
+        let owner = queue.device(m);
+        if !take_fx(m).queue(queue).handles(major) {
+            let arguments =
+                [queue.0.handle(), irp.address(), major as u64, minor.into(), self.0.handle(), status.0.into()];
+            trace(m, driver, &sites::DISPATCH_TO_QUEUE_NO_HANDLER, arguments);
+        } else if owner != self && Some(owner) != self.parent(m) {
+            trace(m, driver, &sites::DISPATCH_TO_QUEUE_OTHER_DEVICE, [owner.0.handle(), status.0.into()]);
+        } else {
+            return Ok(());
+        }
+        debug_break(m, driver);
+        Err(status)
+    }
+
+    /// `WdfDeviceEnqueueRequest`, in EvtIoInCallerContext: the request goes to its queue. A filter's that has none goes
+    /// down the stack.
+    ///
+    /// # Errors
+    /// STATUS_INVALID_DEVICE_REQUEST for a device without a queue for it, STATUS_WDF_BUSY for a queue that does not
+    /// accept: the driver still has the request. Under the verifier STATUS_INVALID_DEVICE_REQUEST outside the callback.
+    pub fn enqueue_request(self, m: &mut Machine, request: Request) -> Result<(), NtStatus> {
+        let (driver, handle) = (self.driver(m), request.0.handle());
+        trace(m, driver, &sites::IO_ENQUEUE, [handle]);
+        if !request.verify_in_caller_context(m) {
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
+        }
+        let major = request.location_parameters(m).map_or(Major::default(), |(major, _)| major);
+        let queue = request.leave_caller_context(m);
+        let body = self.body(m);
+        let default_queue = body.default_queue;
+        let lower = body.lower.filter(|_| body.kind == DeviceKind::Filter);
+        let handled = queue.is_some_and(|queue| Some(queue) != default_queue || take_fx(m).queue(queue).handles(major));
+        let result = match (queue, lower) {
+            (_, Some(lower)) if !handled => {
+                send_and_forget(m, request, lower);
+                return Ok(());
+            }
+            (Some(queue), _) => queue.accept_forwarded(m, request),
+            (None, _) => {
+                let status = STATUS_INVALID_DEVICE_REQUEST;
+                trace(m, driver, &sites::IO_ENQUEUE_NO_QUEUE, [self.0.handle(), handle, status.0.into()]);
+                debug_break(m, driver);
+                Err(status)
+            }
+        };
+        if result.is_err() {
+            request.enter_caller_context(m, queue);
+        }
+        result
+    }
+}
+
+/// The request's IRP goes down without it.
+fn send_and_forget(m: &mut Machine, request: Request, lower: DeviceObject) {
+    let Some(irp) = request.current_irp(m) else { return };
+    let queue = request.begin_to_forget(m);
+    pass_down(m, irp, lower);
+    request.forgotten(m, queue);
+}
