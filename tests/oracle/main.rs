@@ -6,6 +6,7 @@
 
 mod case;
 mod f1;
+mod f11_callers;
 mod f2;
 mod f3;
 mod f4;
@@ -30,6 +31,7 @@ const SHOWN: usize = 3;
 fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
     match name {
         "F1" => Some(f1::run),
+        "F11_callers" => Some(f11_callers::run),
         "F2" => Some(f2::run),
         "F3" => Some(f3::run),
         "F4" => Some(f4::run),

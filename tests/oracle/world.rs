@@ -385,16 +385,23 @@ pub fn record_arrival(m: &mut Machine, device: DeviceObject, irp: Irp) {
     let data = &m[irp];
     let location = data.current();
     let (count, current, control) = (data.stack_count(), data.current_location(), location.control.0);
-    let (major, word) = match (location.major, location.parameters) {
-        (Major::InternalDeviceControl, Parameters::DeviceIoControl { code, .. }) => ("INTIOCTL", code.0),
-        (Major::DeviceControl, Parameters::DeviceIoControl { code, .. }) => ("IOCTL", code.0),
-        (Major::InternalDeviceControl, _) => ("INTIOCTL", 0),
-        (Major::Read, Parameters::Transfer { length, .. }) => ("READ", length),
-        (Major::Write, Parameters::Transfer { length, .. }) => ("WRITE", length),
-        (major, _) => (major.name().trim_start_matches("IRP_MJ_"), 0),
+    let word = match location.parameters {
+        Parameters::DeviceIoControl { code, .. } => format!("0x{:x}", code.0),
+        Parameters::Transfer { length, .. } => format!("0x{length:x}"),
+        // The measured side masks what is no number here.
+        _ if location.major == Major::SystemControl => "-".to_owned(),
+        _ => "0x0".to_owned(),
+    };
+    let major = match location.major {
+        Major::InternalDeviceControl => "INTIOCTL".to_owned(),
+        Major::DeviceControl => "IOCTL".to_owned(),
+        Major::SystemControl => "WMI".to_owned(),
+        // Majors that the measured side has no name for.
+        major @ (Major::FlushBuffers | Major::QueryInformation | Major::Shutdown) => (major as u8).to_string(),
+        major => major.name().trim_start_matches("IRP_MJ_").to_owned(),
     };
     let (device_name, irp_name) = (name_of(m, device.address()), irp_name(m, irp));
-    record(m, format!("arrive {device_name} {irp_name} {count} {current} {major} 0x{word:x} {control}"));
+    record(m, format!("arrive {device_name} {irp_name} {count} {current} {major} {word} {control}"));
 }
 
 /// The targets complete what they hold, oldest first.
