@@ -1,7 +1,7 @@
 //! The readers' PDOs, and the one I/O target that each of them gets.
 
 use vbus_iotarget::IoTarget;
-use vbus_wdf::{Attributes, ChildList, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks};
+use vbus_wdf::{Attributes, ChildList, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks, PowerDeviceState};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, NtStatus};
 
@@ -29,7 +29,7 @@ pub(crate) fn create_reader(m: &mut Machine, _: ChildList, id: u64, init: Device
 
 /// EvtDeviceD0Entry of a PDO. START reaches the PDO when its whole stack is attached, so the top of the stack, with the
 /// StackSize that a target caches, is known here.
-fn powered_up(m: &mut Machine, pdo: Device) -> Result<(), NtStatus> {
+fn powered_up(m: &mut Machine, pdo: Device, _: PowerDeviceState) -> Result<(), NtStatus> {
     let child = *pdo.context::<Child>(m);
     let bus = pdo.parent(m).ok_or(STATUS_INVALID_DEVICE_STATE)?;
     let top = pdo.device_object(m).top_of_stack(m);
@@ -43,11 +43,12 @@ fn powered_up(m: &mut Machine, pdo: Device) -> Result<(), NtStatus> {
 }
 
 /// EvtDeviceD0Exit of a PDO: the reader goes. Whatever is still out comes back cancelled.
-fn powered_down(m: &mut Machine, pdo: Device) {
+fn powered_down(m: &mut Machine, pdo: Device, _: PowerDeviceState) -> Result<(), NtStatus> {
     let id = pdo.context::<Child>(m).id;
-    let Some(bus) = pdo.parent(m).filter(|bus| bus.object().exists(m)) else { return };
-    if let Some(ChildTarget { target, .. }) = bus.context::<Bus>(m).targets.remove(&id) {
+    let bus = pdo.parent(m).filter(|bus| bus.object().exists(m));
+    if let Some(ChildTarget { target, .. }) = bus.and_then(|bus| bus.context::<Bus>(m).targets.remove(&id)) {
         target.close(m);
         target.delete(m);
     }
+    Ok(())
 }

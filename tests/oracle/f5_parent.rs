@@ -92,7 +92,7 @@ fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStat
 
 fn create_child(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Result<(), NtStatus> {
     let allow = m.extension::<Scene>().allow_forward;
-    let init = if allow { init.allow_forwarding_to_parent() } else { init };
+    let init = if allow { init.raw().allow_forwarding_to_parent() } else { init.raw() };
     let created = init.create(m, Attributes::none());
     if let Ok(child) = created {
         name(m, child.object().handle(), &format!("<KID{id}>"));

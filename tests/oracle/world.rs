@@ -325,6 +325,7 @@ fn ask_pnp(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: P
     location.parameters = Parameters::Pnp(parameters);
     irp.call_driver(m, top);
     m.wait("a PnP IRP", move |m| m[irp].is_completed());
+    m.run_ready();
     (m[irp].io_status.status, std::mem::take(&mut m[irp].pnp_answer))
 }
 

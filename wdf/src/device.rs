@@ -1,16 +1,17 @@
 //! WDFDEVICE: creation, with every change of StackSize, and what a driver can ask of it.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, DeviceObject, FileObject, Guid, IoType, Irp, Machine, Major, NtStatus};
+use vbus_wdm::{Context, DeviceObject, FileObject, Guid, Id, IoType, Irp, Machine, Major, NtStatus};
 
 use crate::child_list::{self, ChildList};
-use crate::device_init::{DeviceInit, InitKind, PdoIds, PnpCallbacks, Preprocess};
+use crate::device_init::{DeviceInit, InitKind, PdoIds, Preprocess};
 use crate::dispatch;
 use crate::driver::Driver;
 use crate::file::{FileConfig, WdfFileObject};
 use crate::framework::{fx, fx_mut, take_fx, trace};
 use crate::io_package::{InCallerContext, WdmIrpDispatch};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::pnp::callbacks::PnpCallbacks;
 use crate::pnp::{self, PnpData};
 use crate::queue::{Queue, QueueConfig};
 use crate::trace::sites;
@@ -75,9 +76,14 @@ pub(crate) struct DeviceBody {
     pub(crate) lower_stack_size: i8,
     pub(crate) callbacks: PnpCallbacks,
     pub(crate) pnp: PnpData,
-    pub(crate) child_list: Option<ChildList>,
-    /// The list of children that the driver adds one by one; every FDO and filter has it.
-    pub(crate) static_list: Option<ChildList>,
+    /// First the list of children that the driver adds one by one, which every FDO and filter has.
+    pub(crate) child_lists: Vec<ChildList>,
+    pub(crate) default_child_list: Option<ChildList>,
+    /// The list that a PDO belongs to, and what that knows of it.
+    pub(crate) owning_list: Option<ChildList>,
+    pub(crate) entry: Option<Id>,
+    /// The PnP manager knows the PDO.
+    pub(crate) pdo_known: bool,
     pub(crate) ids: PdoIds,
     /// Links of the device interfaces it registered.
     pub(crate) interfaces: Vec<String>,
@@ -130,7 +136,7 @@ impl DeviceInit {
                 if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
                     body.added = Some(device_object);
                 }
-                child_list::create(m, device, self.create_child);
+                child_list::create(m, device, self.children);
             }
             DeviceKind::Pdo => {
                 if self.name.is_some() {
@@ -141,7 +147,7 @@ impl DeviceInit {
             DeviceKind::Control => return Ok(device),
         }
         if let InitKind::Child { described: Some((list, id)), .. } = self.kind {
-            child_list::created(m, list, id, device);
+            list.device_created(m, id, device);
         }
         pnp::device_created(m, device);
         Ok(device)
@@ -172,7 +178,7 @@ impl DeviceInit {
             InitKind::Stack { pdo } => {
                 let lower = device_object.attach_to_stack(m, pdo)?;
                 let kind = if self.filter { DeviceKind::Filter } else { DeviceKind::Fdo };
-                Place { kind, lower: Some(lower), pdo: Some(pdo), parent: None }
+                Place { kind, lower: Some(lower), pdo: Some(pdo), ..Place::default() }
             }
             InitKind::Child { parent, .. } => {
                 m.auto_name_device(device_object);
@@ -181,11 +187,13 @@ impl DeviceInit {
                     let parent_size = m[parent_object].stack_size;
                     m[device_object].stack_size = m[device_object].stack_size.wrapping_add(parent_size);
                 }
-                Place { kind: DeviceKind::Pdo, lower: None, pdo: Some(device_object), parent: Some(parent) }
+                let static_list = parent.body(m).child_lists.first().copied();
+                let (parent, pdo) = (Some(parent), Some(device_object));
+                Place { kind: DeviceKind::Pdo, lower: None, pdo, parent, static_list }
             }
             InitKind::Control => {
                 m.name_device(device_object, self.name.as_deref().unwrap_or_default())?;
-                Place { kind: DeviceKind::Control, lower: None, pdo: None, parent: None }
+                Place { kind: DeviceKind::Control, ..Place::default() }
             }
         };
         let data = &mut m[device_object];
@@ -220,20 +228,49 @@ impl DeviceInit {
             files: self.files,
             exclusive: self.exclusive,
             ids: self.ids.clone(),
+            pnp: PnpData::new(&self.callbacks, self.owns_power_policy()),
+            owning_list: self.owning_list(place),
+            entry: self.described_by(),
+            pdo_known: place.lower.is_some(),
             ..DeviceBody::default()
         };
         m[device_object].context = Context(id.to_word());
         device.0.set_parent(m, driver.0);
+        match place.kind {
+            DeviceKind::Filter => device.copy_pageable_from_below(m),
+            DeviceKind::Fdo | DeviceKind::Pdo => m[device_object].power_pageable = self.power_pageable,
+            DeviceKind::Control => {}
+        }
+        let pageable = m[device_object].power_pageable;
+        device.body(m).pnp.set_pageable_capable(pageable);
         device
+    }
+
+    /// The list that a PDO belongs to: the one that asked for it, or its parent's for static children.
+    fn owning_list(&self, place: &Place) -> Option<ChildList> {
+        match self.kind {
+            InitKind::Child { described: Some((list, _)), .. } => Some(list),
+            _ => place.static_list,
+        }
+    }
+
+    fn described_by(&self) -> Option<Id> {
+        match self.kind {
+            InitKind::Child { described, .. } => described.map(|(_, entry)| entry),
+            _ => None,
+        }
     }
 }
 
 /// Where a new device belongs.
+#[derive(Default)]
 struct Place {
     kind: DeviceKind,
     lower: Option<DeviceObject>,
     pdo: Option<DeviceObject>,
     parent: Option<Device>,
+    /// The parent's list of static children.
+    static_list: Option<ChildList>,
 }
 
 /// The I/O package lies behind its device in the same allocation.
@@ -288,7 +325,7 @@ impl Device {
 
     /// `WdfFdoGetDefaultChildList`.
     pub fn default_child_list(self, m: &mut Machine) -> Option<ChildList> {
-        self.body(m).child_list
+        self.body(m).default_child_list
     }
 
     /// What the default I/O target of the device caches: the StackSize of the device below when this one was created.
@@ -300,6 +337,17 @@ impl Device {
     pub fn io_type(self, m: &mut Machine) -> IoType {
         let device_object = self.device_object(m);
         m[device_object].io_type
+    }
+
+    /// GetSafePhysicalDevice: the device's PDO, once the PnP manager knows it.
+    pub(crate) fn known_pdo(self, m: &mut Machine) -> Option<DeviceObject> {
+        let body = self.body(m);
+        body.pdo.filter(|_| body.pdo_known)
+    }
+
+    /// The device whose id a word is.
+    pub(crate) fn from_word(word: u64) -> Option<Device> {
+        Id::from_word(word).map(|id| Device(Object { kind: Kind::Device, id }))
     }
 
     /// `WdfDeviceCreateDeviceInterface`: enabled when the device is started, disabled when it goes.
@@ -350,12 +398,30 @@ impl Device {
     }
 }
 
-/// EvtDriverDeviceAdd failed after it created its device: the device leaves the stack again.
-pub(crate) fn undo_failed_add(m: &mut Machine, device_object: DeviceObject) -> Option<DeviceKind> {
-    let device = Device::of(m, device_object)?;
-    let kind = device.body(m).kind;
+/// EvtDriverDeviceAdd failed after it created its device: the device leaves the stack again. A filter that fails does not
+/// keep the rest of the stack from being built.
+pub(crate) fn undo_failed_add(m: &mut Machine, device_object: DeviceObject, status: NtStatus) -> NtStatus {
+    match Device::of(m, device_object) {
+        Some(device) => delete_failed(m, device, status),
+        None => status,
+    }
+}
+
+/// DeleteDeviceFromFailedCreate: a device that its driver gave up on goes through its removal. The answer is the status
+/// that this has become.
+///
+/// Source: S/core/fxdevice.cpp:586-660.
+pub(crate) fn delete_failed(m: &mut Machine, device: Device, status: NtStatus) -> NtStatus {
+    let driver = device.driver(m);
+    let arguments = [device.0.handle(), device.device_object(m).address(), status.0.into()];
+    trace(m, driver, &sites::DEVICE_ADD_FAILED, arguments);
+    let filter = device.kind(m) == DeviceKind::Filter;
+    if filter {
+        trace(m, driver, &sites::DEVICE_ADD_FAILED_FILTER, arguments);
+    }
+    pnp::remove_failed_device(m, device);
     destroy(m, device);
-    Some(kind)
+    if filter { STATUS_SUCCESS } else { status }
 }
 
 /// Takes the device off its stack and out of the machine.

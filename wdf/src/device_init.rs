@@ -1,41 +1,17 @@
 //! WDFDEVICE_INIT: what a driver says of a device before it exists.
 
-use vbus_wdm::{DeviceObject, IoType, Irp, Machine, Major, NtStatus};
+use vbus_wdm::{DeviceObject, Id, IoType, Irp, Machine, Major, NtStatus};
 
-use crate::child_list::{ChildList, CreateChild};
+use crate::child_list::{ChildList, ChildListConfig, CreateChild};
 use crate::device::Device;
 use crate::driver::Driver;
 use crate::file::FileConfig;
 use crate::io_package::InCallerContext;
 use crate::object::Handle;
+use crate::pnp::callbacks::PnpCallbacks;
 
 /// An IRP preprocess callback. It passes the IRP on with [`Device::dispatch_preprocessed`], or completes it.
 pub type Preprocess = fn(&mut Machine, Device, Irp) -> NtStatus;
-
-/// A PnP or power callback that cannot fail.
-pub type Notice = fn(&mut Machine, Device);
-
-/// A PnP or power callback whose failure fails the transition.
-pub type Transition = fn(&mut Machine, Device) -> Result<(), NtStatus>;
-
-/// WDF_PNPPOWER_EVENT_CALLBACKS and WDF_PDO_EVENT_CALLBACKS: the callbacks of a device's life.
-#[derive(Clone, Copy, Default)]
-pub struct PnpCallbacks {
-    /// EvtDevicePrepareHardware.
-    pub prepare_hardware: Option<Transition>,
-    /// EvtDeviceReleaseHardware.
-    pub release_hardware: Option<Notice>,
-    /// EvtDeviceD0Entry.
-    pub d0_entry: Option<Transition>,
-    /// EvtDeviceD0Exit.
-    pub d0_exit: Option<Notice>,
-    /// EvtDeviceSurpriseRemoval.
-    pub surprise_removal: Option<Notice>,
-    /// EvtDeviceQueryRemove.
-    pub query_remove: Option<Transition>,
-    /// EvtDeviceEject (PDO).
-    pub eject: Option<Transition>,
-}
 
 /// How a PDO names itself to the PnP manager.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +28,7 @@ pub(crate) enum InitKind {
     /// A function or filter device on the stack of this PDO.
     Stack { pdo: DeviceObject },
     /// A child of a bus; `described` says which one, where a child list asked for it.
-    Child { parent: Device, described: Option<(ChildList, u64)> },
+    Child { parent: Device, described: Option<(ChildList, Id)> },
     /// Beside the PnP tree.
     Control,
 }
@@ -71,7 +47,10 @@ pub struct DeviceInit {
     pub(crate) callbacks: PnpCallbacks,
     pub(crate) in_caller_context: Option<InCallerContext>,
     pub(crate) files: FileConfig,
-    pub(crate) create_child: Option<CreateChild>,
+    pub(crate) children: Option<ChildListConfig>,
+    pub(crate) raw: bool,
+    pub(crate) power_pageable: bool,
+    power_policy_owner: Option<bool>,
     pub(crate) ids: PdoIds,
     pub(crate) name: Option<String>,
 }
@@ -91,7 +70,10 @@ impl DeviceInit {
             callbacks: PnpCallbacks::default(),
             in_caller_context: None,
             files: FileConfig::default(),
-            create_child: None,
+            children: None,
+            raw: false,
+            power_pageable: true,
+            power_policy_owner: None,
             ids: PdoIds::default(),
             name: None,
         }
@@ -101,7 +83,7 @@ impl DeviceInit {
         DeviceInit::new(driver, InitKind::Stack { pdo })
     }
 
-    pub(crate) fn for_child(driver: Driver, parent: Device, list: ChildList, id: u64) -> DeviceInit {
+    pub(crate) fn for_child(driver: Driver, parent: Device, list: ChildList, id: Id) -> DeviceInit {
         DeviceInit::new(driver, InitKind::Child { parent, described: Some((list, id)) })
     }
 
@@ -205,9 +187,42 @@ impl DeviceInit {
     }
 
     /// `WdfFdoInitSetDefaultChildListConfig`: the device is a bus, and this creates its children.
-    pub fn default_child_list(mut self, create_child: CreateChild) -> DeviceInit {
-        self.create_child = Some(create_child);
+    pub fn default_child_list(self, create: CreateChild) -> DeviceInit {
+        self.child_list(ChildListConfig::new(create))
+    }
+
+    /// The same, with all that can be said of the list.
+    pub fn child_list(mut self, config: ChildListConfig) -> DeviceInit {
+        self.children = Some(config);
         self
+    }
+
+    /// `WdfPdoInitAssignRawDevice`: the PDO works without a function driver, and owns its stack's power policy.
+    pub fn raw(mut self) -> DeviceInit {
+        self.raw = true;
+        self
+    }
+
+    /// `WdfDeviceInitSetPowerPolicyOwnership`. By default the function device of a stack owns its power policy, and the
+    /// PDO of a stack that works without one.
+    pub fn power_policy_owner(mut self, owner: bool) -> DeviceInit {
+        self.power_policy_owner = Some(owner);
+        self
+    }
+
+    /// `WdfDeviceInitSetPowerNotPageable`: power IRPs may come while nothing can be paged in.
+    pub fn power_not_pageable(mut self) -> DeviceInit {
+        self.power_pageable = false;
+        self
+    }
+
+    /// Source: S/inc/private/common/fxdeviceinit.hpp:265-289.
+    pub(crate) fn owns_power_policy(&self) -> bool {
+        self.power_policy_owner.unwrap_or(match self.kind {
+            InitKind::Stack { .. } => !self.filter,
+            InitKind::Child { .. } => self.raw,
+            InitKind::Control => false,
+        })
     }
 
     /// `WdfPdoInitAssignDeviceID`, `…InstanceID`, `…AddHardwareID`.

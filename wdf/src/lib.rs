@@ -22,13 +22,19 @@ mod trace;
 mod tree;
 mod verifier;
 
-pub use child_list::{ChildList, ChildState, CreateChild};
+pub use child_list::{
+    ChildList, ChildListConfig, ChildState, CreateChild, Iteration, Retrieved, ScanForChildren, Which,
+};
 pub use device::{Device, DeviceKind};
-pub use device_init::{DeviceInit, Notice, PdoIds, PnpCallbacks, Preprocess, Transition};
+pub use device_init::{DeviceInit, PdoIds, Preprocess};
 pub use driver::{DeviceAdd, Driver, DriverConfig};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
 pub use io_package::{InCallerContext, WdmIrp, WdmIrpDispatch};
 pub use object::{Attributes, Handle, Object, ObjectCallback, create_object};
+pub use pnp::callbacks::{Notice, PnpCallbacks, PowerDeviceState, PowerTransition, SetLock, SpecialFile, Transition};
+pub use pnp::idle::IdleSettings;
+pub use pnp::states::{PnpState, PowerPolicyState, PowerState};
+pub use pnp::{DeviceState, FailedAction};
 pub use queue::{Dispatch, IoControl, Queue, QueueConfig, QueueEvent, QueueState, StopAction};
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
 pub use trace::{Level, Log, LogLine, Site};

@@ -57,6 +57,8 @@ pub struct DeviceData {
     pub stack_size: i8,
     /// How reads and writes carry their data. A filter copies it from the device below.
     pub io_type: IoType,
+    /// `DO_POWER_PAGABLE`: power IRPs reach it at PASSIVE_LEVEL.
+    pub power_pageable: bool,
     /// `DO_EXCLUSIVE`: seen by opens of the device that carries the name.
     pub exclusive: bool,
     /// `DO_DEVICE_INITIALIZING`: nothing can attach to it or open it until the driver clears this.
@@ -79,6 +81,7 @@ impl Default for DeviceData {
             driver: DriverObject(0),
             stack_size: 1,
             io_type: IoType::Neither,
+            power_pageable: false,
             exclusive: false,
             initializing: true,
             upper: None,

@@ -13,6 +13,7 @@ use crate::machine::Machine;
 use crate::memory::Span;
 use crate::observe::Step;
 use crate::pnp::PnpParameters;
+use crate::power::PowerState;
 use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
@@ -93,6 +94,8 @@ pub enum Parameters {
     },
     /// The parameters of a PnP minor function.
     Pnp(PnpParameters),
+    /// The state that a power IRP is about.
+    Power(PowerState),
 }
 
 /// The `Control` byte of a stack location.

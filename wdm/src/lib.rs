@@ -21,6 +21,7 @@ mod memory;
 mod names;
 mod observe;
 mod pnp;
+mod power;
 mod schedule;
 mod slab;
 mod status;
@@ -40,8 +41,9 @@ pub use names::Guid;
 pub use observe::{Observation, Step, StepHook};
 pub use pnp::{
     DevNode, IdType, Installation, NodeState, PnpAnswer, PnpMinor, PnpParameters, PnpRequest, PnpRequestHook,
-    RelationType,
+    RelationType, UsageType,
 };
+pub use power::{DevicePowerState, PowerComplete, PowerMinor, PowerState, SystemPowerState};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};
 pub use status::{NtStatus, constants};

@@ -1,8 +1,11 @@
 //! The enumerations that log messages print by name.
 
-use vbus_wdm::{Major, PnpMinor, RelationType};
+use vbus_wdm::{DevicePowerState, Major, PnpMinor, PowerMinor, RelationType, SystemPowerState};
 
-use crate::pnp::states::{IdleState, PnpState, PowerPolicyState, PowerState};
+use crate::pnp::callbacks::PowerDeviceState;
+use crate::pnp::events::{PnpEvent, PolicyEvent, PowerEvent};
+use crate::pnp::idle::IdleEvent;
+use crate::pnp::states::{IdleState, PnpState, PowerPolicyState, PowerState, SelfManagedIoState};
 use crate::queue::POWER_STATES;
 
 /// The name of `word` in the enumeration that a format item `%!enumeration!` names.
@@ -14,14 +17,26 @@ pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
         }
         "sysctrl" => return system_control_name(word),
         "DEVICE_RELATION_TYPE" => return relation_name(word),
-        "WDF_DEVICE_PNP_STATE" => PnpState::NAMES,
-        "WDF_DEVICE_POWER_STATE" => PowerState::NAMES,
-        "WDF_DEVICE_POWER_POLICY_STATE" => PowerPolicyState::NAMES,
-        "FxPowerIdleStates" => IdleState::NAMES,
-        "FxChildListModificationState" => &["ModificationUnspecified", "ModificationInsert", "ModificationRemove"],
-        "FxChildListDescriptionState" => {
-            &["DescriptionUnspecified", "DescriptionPresentNeedsInstantiation", "DescriptionInstantiatedHasObject"]
+        "WDF_DEVICE_PNP_STATE" => return PnpState::name_of(word),
+        "WDF_DEVICE_POWER_STATE" => return PowerState::name_of(word),
+        "WDF_DEVICE_POWER_POLICY_STATE" => return PowerPolicyState::name_of(word),
+        "FxPowerIdleStates" => return IdleState::name_of(word),
+        "FxSelfManagedIoStates" => return SelfManagedIoState::name_of(word),
+        "FxPnpEvent" => return PnpEvent::name_of(word),
+        "FxPowerEvent" => return PowerEvent::name_of(word),
+        "FxPowerPolicyEvent" => return PolicyEvent::name_of(word),
+        "FxPowerIdleEvents" => IdleEvent::NAMES,
+        "WDF_POWER_DEVICE_STATE" => PowerDeviceState::NAMES,
+        "WDF_DEVICE_FAILED_ACTION" => {
+            &["WdfDeviceFailedUndefined", "WdfDeviceFailedAttemptRestart", "WdfDeviceFailedNoRestart"]
         }
+        "SYSTEM_POWER_STATE" => return SystemPowerState::from_number(word).map(SystemPowerState::name),
+        "DEVICE_POWER_STATE" => return DevicePowerState::from_number(word).map(DevicePowerState::name),
+        "pwrmn" => return u8::try_from(word).ok().and_then(PowerMinor::from_code).map(PowerMinor::name),
+        "BUS_QUERY_ID_TYPE" => ID_TYPES,
+        "WDF_CHILD_LIST_RETRIEVE_DEVICE_STATUS" => RETRIEVE_STATUSES,
+        "FxChildListModificationState" => MODIFICATIONS,
+        "FxChildListDescriptionState" => DESCRIPTIONS,
         "FxRequestIrpOwnership" => &["FxRequestDoesNotOwnIrp", "FxRequestOwnsIrp"],
         "FxIoStopProcessingForPowerAction" => STOP_ACTIONS,
         "FxIoQueuePowerState" => POWER_STATES,
@@ -38,6 +53,39 @@ const STOP_ACTIONS: &[&str] = &[
     "FxIoStopProcessingForPowerHold",
     "FxIoStopProcessingForPowerPurgeManaged",
     "FxIoStopProcessingForPowerPurgeNonManaged",
+];
+
+const ID_TYPES: &[&str] = &[
+    "BusQueryDeviceID",
+    "BusQueryHardwareIDs",
+    "BusQueryCompatibleIDs",
+    "BusQueryInstanceID",
+    "BusQueryDeviceSerialNumber",
+    "BusQueryContainerID",
+];
+
+const RETRIEVE_STATUSES: &[&str] = &[
+    "WdfChildListRetrieveDeviceUndefined",
+    "WdfChildListRetrieveDeviceSuccess",
+    "WdfChildListRetrieveDeviceNotYetCreated",
+    "WdfChildListRetrieveDeviceNoSuchDevice",
+];
+
+const MODIFICATIONS: &[&str] = &[
+    "ModificationUnspecified",
+    "ModificationInsert",
+    "ModificationRemove",
+    "ModificationRemoveNotify",
+    "ModificationClone",
+    "ModificationNeedsPnpRemoval",
+];
+
+const DESCRIPTIONS: &[&str] = &[
+    "DescriptionUnspecified",
+    "DescriptionPresentNeedsInstantiation",
+    "DescriptionInstantiatedHasObject",
+    "DescriptionReportedMissing",
+    "DescriptionNotPresent",
 ];
 
 const TARGET_STATES: &[&str] = &[

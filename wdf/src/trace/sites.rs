@@ -5,18 +5,24 @@
 use super::site::{Level, Site};
 
 macro_rules! sites {
-    ($($name:ident = $level:ident $flag:ident $function:literal $message:literal;)+) => {
+    ($all:ident $($name:ident = $level:ident $flag:ident $function:literal $message:literal;)+) => {
         $(
             #[doc = concat!("`", $function, "`")]
             pub static $name: Site = Site::new($function, Level::$level, stringify!($flag), $message);
         )+
 
         /// All of them, in the order of the framework's source files.
-        pub static ALL: &[&Site] = &[$(&$name),+];
+        pub static $all: &[&Site] = &[$(&$name),+];
     };
 }
+pub(super) use sites;
+
+pub use super::child_sites::*;
+pub use super::pnp_sites::*;
 
 sites! {
+    ALL
+
     // K/core/tracing.cpp
     IFR_START = Information TRACINGDRIVER "FxIFRStart" "FxIFR logging started";
 
@@ -329,23 +335,4 @@ sites! {
     ADD_DEVICE_ENTER = Verbose TRACINGPNP "FxDriver::AddDevice" "Enter AddDevice PDO %p";
     ADD_DEVICE_EXIT = Verbose TRACINGPNP "FxDriver::AddDevice" "Exit, status %!STATUS!";
 
-    // K/core/fxchildlist.cpp, fxchildlistapi.cpp
-    CHILD_ADD_ENTER = Verbose TRACINGPNP "imp_WdfChildListAddOrUpdateChildDescriptionAsPresent" "Enter: WDFCHILDLIST %p";
-    CHILD_ADD_EXIT = Verbose TRACINGPNP "imp_WdfChildListAddOrUpdateChildDescriptionAsPresent" "Exit: WDFCHILDLIST %p, %!STATUS!";
-    CHILD_MISSING_ENTER = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Enter: WDFCHILDLIST %p";
-    CHILD_MISSING_EXIT = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Exit: WDFCHILDLIST %p, %!STATUS!";
-    CHILDREN_NOTHING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Nothing to report on WDFCHILDLIST %p, returning early";
-    CHILDREN_MODIFY_BEGIN = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "Begin processing modifications on WDFCHILDLIST %p";
-    CHILDREN_MODIFY_END = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "end processing modifications on WDFCHILDLIST %p";
-    CHILD_ENTRY = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "entry %p, mod state is %!FxChildListModificationState!";
-    CHILD_TO_INSTANTIATE = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "marking entry %p as needing instantiation";
-    CHILD_REMOVE = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "processing remove on entry %p, description state is %!FxChildListDescriptionState!";
-    CHILD_NEVER_REPORTED = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "entry %p never reported to pnp, mark for deletion";
-    CHILD_COMMIT_MISSING = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "committing PDO WDFDEVICE %p, !devobj %p as not present";
-    CHILD_CREATING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Creating PDO device object from reported device";
-    CHILD_REPORTING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Reporting PDO WDFDEVICE %p !devobj %p";
-    CHILD_NOT_PRESENT = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p in a not present state, need to report as missing";
-    CHILD_CREATED = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO created successfully, WDFDEVICE %p !devobj %p";
-    CHILD_GONE = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p reported as missing to pnp";
-    CHILDREN_REMOVED = Information TRACINGPNP "FxChildList::NotifyDeviceRemove" "WDFCHILDLIST %p:  removing children";
 }

@@ -102,6 +102,23 @@ pub enum PnpParameters {
     Relations(RelationType),
     /// `QueryId.IdType`.
     Id(IdType),
+    /// `SetLock.Lock`.
+    SetLock(bool),
+    /// `UsageNotification.Type` and `InPath`: whether the file comes or goes.
+    Usage(UsageType, bool),
+}
+
+/// DEVICE_USAGE_NOTIFICATION_TYPE: what special file a DEVICE_USAGE_NOTIFICATION is about.
+///
+/// Source: wdm.h, DEVICE_USAGE_NOTIFICATION_TYPE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)] // The names are the enumerators'.
+pub enum UsageType {
+    Paging = 1,
+    Hibernation,
+    DumpFile,
+    Boot,
 }
 
 /// What a PnP IRP carries back where Windows puts a pointer into `Information`.

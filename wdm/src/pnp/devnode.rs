@@ -71,6 +71,8 @@ pub(crate) struct PnpManager {
 pub enum PnpRequest {
     /// IoInvalidateDeviceRelations.
     InvalidateRelations(RelationType),
+    /// IoInvalidateDeviceState.
+    InvalidateState,
     /// IoRequestDeviceEject.
     Eject,
 }

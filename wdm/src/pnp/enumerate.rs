@@ -18,6 +18,22 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// `IoInvalidateDeviceState`: asks the PnP manager to ask a device for its state again.
+    pub fn invalidate_device_state(&mut self, pdo: DeviceObject) {
+        self.pnp_was_asked(pdo, PnpRequest::InvalidateState);
+        if let Some(node) = DevNode::of(self, pdo) {
+            self.queue_pnp_work(ask_for_state, node);
+        }
+    }
+}
+
+fn ask_for_state(m: &mut Machine, node: DevNode) {
+    if let Some(pdo) = node.pdo(m).filter(|_| node.state(m) == Some(NodeState::Started)) {
+        send(m, pdo, PnpMinor::QueryPnpDeviceState, PnpParameters::None);
+    }
+}
+
 fn enumerate(m: &mut Machine, node: DevNode) {
     if node.state(m) == Some(NodeState::Started) {
         node.enumerate(m);
@@ -61,6 +77,7 @@ impl DevNode {
         }
         if let Some(pdo) = self.pdo(m) {
             send(m, pdo, PnpMinor::QueryCapabilities, PnpParameters::None);
+            send(m, pdo, PnpMinor::QueryResourceRequirements, PnpParameters::None);
         }
         self.build_and_start(m);
     }

@@ -6,7 +6,7 @@ mod enumerate;
 mod remove;
 mod root;
 
-pub use codes::{IdType, PnpAnswer, PnpMinor, PnpParameters, RelationType};
+pub use codes::{IdType, PnpAnswer, PnpMinor, PnpParameters, RelationType, UsageType};
 pub(crate) use devnode::PnpManager;
 pub use devnode::{DevNode, Installation, NodeState, PnpRequest, PnpRequestHook};
 pub(crate) use remove::file_closed;
@@ -72,6 +72,8 @@ fn send(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: PnpP
     location.minor = minor as u8;
     location.parameters = Parameters::Pnp(parameters);
     let status = irp.send_and_wait(m, top, minor.name());
+    // The PnP manager takes its time: whoever can run has run before it goes on.
+    m.run_ready();
     let answer = std::mem::take(&mut m[irp].pnp_answer);
     irp.free(m);
     (status, answer)
