@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use vbus_wdf::layer::{Class, Fx, body_of, check_handle, create_general, replace_irp, sites, trace};
+use vbus_wdf::layer::{
+    Class, Fx, body_of, check_handle, create_general, default_target, peek_body, replace_irp, sites, take_over, trace,
+};
 use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
@@ -96,9 +98,6 @@ impl TargetBody {
     }
 }
 
-/// Remembers a device's default target on the device itself.
-struct DefaultTarget(IoTarget);
-
 impl IoTarget {
     /// `WdfIoTargetCreate`: a remote target, open on nothing. Its parent is the device unless `attributes` say
     /// otherwise.
@@ -115,22 +114,20 @@ impl IoTarget {
     ///
     /// Source: S/targets/general/fxiotarget.cpp:1177.
     pub fn default_of(m: &mut Machine, device: Device) -> Option<IoTarget> {
-        if let Some(known) = device.find_context::<DefaultTarget>(m) {
-            return Some(known.0);
-        }
+        let object = default_target(m, device)?;
         let lower = device.lower_device(m)?;
-        let driver = device.driver(m);
-        let body = TargetBody {
-            stack_size: device.lower_stack_size(m),
-            device: Some(lower),
-            pdo: device.pdo(m),
-            io_type: m[lower].io_type,
-            ..TargetBody::new(driver, false)
-        };
-        let target = IoTarget(create_general(m, driver, &CLASS, body, device, Attributes::none()));
-        // A device that is being deleted takes no context; the target is then found by nobody else, and goes with it.
-        _ = device.allocate_context(m, Attributes::none().context(DefaultTarget(target)));
-        Some(target)
+        if peek_body::<TargetBody>(m, object).is_none() {
+            let driver = device.driver(m);
+            let body = TargetBody {
+                stack_size: device.lower_stack_size(m),
+                device: Some(lower),
+                pdo: device.pdo(m),
+                io_type: m[lower].io_type,
+                ..TargetBody::new(driver, false)
+            };
+            take_over(m, object, &CLASS, body);
+        }
+        Some(IoTarget(object))
     }
 
     /// A handle that a driver took for an I/O target's: a cast in C.

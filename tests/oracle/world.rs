@@ -27,6 +27,8 @@ pub struct Recorder {
     requests: usize,
     /// Steps of IRPs are not written down.
     quiet: bool,
+    /// That the framework frees an IRP of its own is.
+    frees: bool,
 }
 
 /// What a plain target does with what it is sent.
@@ -66,6 +68,10 @@ impl Targets {
 
 /// The name of every PnP IRP, whoever made it.
 pub const PNP_IRP: &str = "<PNPIRP>";
+
+/// The name of every power IRP, and of every create, cleanup and close.
+pub const POWER_IRP: &str = "<POWIRP>";
+pub const FILE_IRP: &str = "<FILEIRP>";
 
 /// Names a handle or an address for the rest of the case.
 pub fn name(m: &mut Machine, value: u64, name: &str) {
@@ -178,9 +184,12 @@ fn step(m: &mut Machine, seen: Observation) {
         return;
     }
     let event = match seen.step {
-        Step::Done if is_pnp(m, seen.irp) => return,
-        Step::Free if is_pnp(m, seen.irp) => {
+        Step::Done if is_senders(m, seen.irp) => return,
+        Step::Free if is_senders(m, seen.irp) => {
             drain(m);
+            if m.extension::<Recorder>().frees {
+                record(m, "freeIrp".to_owned());
+            }
             m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
             return;
         }
@@ -195,8 +204,8 @@ fn step(m: &mut Machine, seen: Observation) {
             m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
             return;
         }
-        Step::Call { major: Major::Pnp, .. } => {
-            name(m, seen.irp.address(), PNP_IRP);
+        Step::Call { major: major @ (Major::Pnp | Major::Power), .. } => {
+            name(m, seen.irp.address(), if major == Major::Pnp { PNP_IRP } else { POWER_IRP });
             return;
         }
         Step::Complete { .. } if seen.irp.has_cancel_routine(m) => "CompleteWithCancelRoutine".to_owned(),
@@ -205,9 +214,20 @@ fn step(m: &mut Machine, seen: Observation) {
     record(m, event);
 }
 
-/// What becomes of a PnP IRP is the sender's business, who writes that down.
-fn is_pnp(m: &mut Machine, irp: Irp) -> bool {
-    m.extension::<Recorder>().names.get(&irp.address()).is_some_and(|name| name == PNP_IRP)
+/// What becomes of a PnP, power or file IRP is the sender's business, who writes that down.
+fn is_senders(m: &mut Machine, irp: Irp) -> bool {
+    let name = m.extension::<Recorder>().names.get(&irp.address());
+    name.is_some_and(|name| [PNP_IRP, POWER_IRP, FILE_IRP].contains(&name.as_str()))
+}
+
+/// Whether what happens is not to be written down.
+pub fn is_quiet(m: &mut Machine) -> bool {
+    m.extension::<Recorder>().quiet
+}
+
+/// From now on it is written down when the framework frees an IRP that it made for PnP or power.
+pub fn record_frees(m: &mut Machine) {
+    m.extension_mut::<Recorder>().frees = true;
 }
 
 /// The events of a case that ran to its end, or to what stopped it.

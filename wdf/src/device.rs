@@ -4,6 +4,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, FileObject, Guid, Id, IoType, Irp, Machine, Major, NtStatus};
 
 use crate::child_list::{self, ChildList};
+use crate::default_target;
 use crate::device_init::{DeviceInit, InitKind, PdoIds, Preprocess};
 use crate::dispatch;
 use crate::driver::Driver;
@@ -11,7 +12,7 @@ use crate::file::{FileConfig, WdfFileObject};
 use crate::framework::{fx, fx_mut, take_fx, trace};
 use crate::io_package::{InCallerContext, WdmIrpDispatch};
 use crate::object::{Attributes, Handle, Header, Kind, Object};
-use crate::pnp::callbacks::PnpCallbacks;
+use crate::pnp::callbacks::{Notice, PnpCallbacks};
 use crate::pnp::{self, PnpData};
 use crate::queue::{Queue, QueueConfig};
 use crate::trace::sites;
@@ -63,11 +64,15 @@ pub(crate) struct DeviceBody {
     /// What looks at IRPs of a major function before they become requests.
     pub(crate) dynamic: [Option<(WdmIrpDispatch, Context)>; Major::COUNT],
     pub(crate) in_caller_context: Option<InCallerContext>,
+    /// EvtDeviceShutdownNotification.
+    pub(crate) shutdown: Option<Notice>,
     pub(crate) files: FileConfig,
     /// The manual queue through which creates reach EvtDeviceFileCreate.
     pub(crate) create_queue: Option<Queue>,
     pub(crate) open_files: Vec<(Option<FileObject>, WdfFileObject)>,
     pub(crate) open_handles: u32,
+    /// A control device that its driver deleted.
+    pub(crate) deleted: bool,
     pub(crate) exclusive: bool,
     pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
     pub(crate) remove_lock_for_io: bool,
@@ -79,6 +84,7 @@ pub(crate) struct DeviceBody {
     /// First the list of children that the driver adds one by one, which every FDO and filter has.
     pub(crate) child_lists: Vec<ChildList>,
     pub(crate) default_child_list: Option<ChildList>,
+    pub(crate) default_target: Option<Object>,
     /// The list that a PDO belongs to, and what that knows of it.
     pub(crate) owning_list: Option<ChildList>,
     pub(crate) entry: Option<Id>,
@@ -127,30 +133,40 @@ impl DeviceInit {
         let remove_lock = self.takes_remove_lock();
         let extra = i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
         m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
-        if self.files.on_create.is_some() {
-            let queue = QueueConfig::for_creates(m, device)?;
-            device.body(m).create_queue = Some(queue);
-        }
         match place.kind {
             DeviceKind::Fdo | DeviceKind::Filter => {
                 if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
                     body.added = Some(device_object);
                 }
                 child_list::create(m, device, self.children);
+                self.make_create_queue(m, device)?;
+                default_target::create(m, device);
             }
             DeviceKind::Pdo => {
                 if self.name.is_some() {
                     trace(m, driver, &sites::DEVICE_NOT_SECURE, [driver.0.handle()]);
                 }
                 m[device_object].initializing = false;
+                self.make_create_queue(m, device)?;
             }
-            DeviceKind::Control => return Ok(device),
+            DeviceKind::Control => {
+                self.make_create_queue(m, device)?;
+                return Ok(device);
+            }
         }
         if let InitKind::Child { described: Some((list, id)), .. } = self.kind {
             list.device_created(m, id, device);
         }
         pnp::device_created(m, device);
         Ok(device)
+    }
+
+    fn make_create_queue(&self, m: &mut Machine, device: Device) -> Result<(), NtStatus> {
+        if self.files.on_create.is_some() {
+            let queue = QueueConfig::for_creates(m, device)?;
+            device.body(m).create_queue = Some(queue);
+        }
+        Ok(())
     }
 
     /// What the init calls and WdfDeviceCreate complain of: options that this kind of device cannot have.
@@ -225,6 +241,7 @@ impl DeviceInit {
             lower_stack_size,
             callbacks: self.callbacks,
             in_caller_context: self.in_caller_context,
+            shutdown: self.shutdown,
             files: self.files,
             exclusive: self.exclusive,
             ids: self.ids.clone(),
@@ -424,10 +441,13 @@ pub(crate) fn delete_failed(m: &mut Machine, device: Device, status: NtStatus) -
     if filter { STATUS_SUCCESS } else { status }
 }
 
-/// Takes the device off its stack and out of the machine.
+/// Takes the device off its stack and out of the machine. What it is made of goes first; removal did that already, a
+/// control device and a failed AddDevice did not.
 ///
 /// Source: S/core/km/fxdevicekm.cpp:320-400.
 pub(crate) fn destroy(m: &mut Machine, device: Device) {
+    device.0.dispose(m);
+    device.0.destroy_children(m);
     let driver: Driver = device.driver(m);
     let device_object = device.device_object(m);
     let lower = device.lower_device(m);
@@ -436,8 +456,28 @@ pub(crate) fn destroy(m: &mut Machine, device: Device) {
     let package = device.0.address() + PACKAGE_OFFSET;
     device_object.detach(m);
     device_object.delete(m);
-    // Removal ran the cleanup half of the deletion already; a failed AddDevice did not.
-    device.0.dispose(m);
     device.0.destroy_now(m);
     trace(m, driver, &sites::IO_DESTROYED, [package]);
+}
+
+/// `WdfObjectDelete` of a control device: nobody opens it any more, and it goes with its last file.
+///
+/// Source: S/core/fxdevice.cpp:1090-1130 (DeleteObject); S/irphandlers/general/fxpkggeneral.cpp:1985.
+pub(crate) fn delete_control(m: &mut Machine, device: Device) {
+    let device_object = device.device_object(m);
+    device_object.refuse_opens(m);
+    let body = device.body(m);
+    body.deleted = true;
+    if body.open_handles == 0 {
+        destroy(m, device);
+    }
+}
+
+/// A file of the device was closed, or could not be opened.
+pub(crate) fn handle_closed(m: &mut Machine, device: Device) {
+    let body = device.body(m);
+    body.open_handles = body.open_handles.saturating_sub(1);
+    if body.deleted && body.open_handles == 0 {
+        destroy(m, device);
+    }
 }

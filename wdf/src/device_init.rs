@@ -8,7 +8,7 @@ use crate::driver::Driver;
 use crate::file::FileConfig;
 use crate::io_package::InCallerContext;
 use crate::object::Handle;
-use crate::pnp::callbacks::PnpCallbacks;
+use crate::pnp::callbacks::{Notice, PnpCallbacks};
 
 /// An IRP preprocess callback. It passes the IRP on with [`Device::dispatch_preprocessed`], or completes it.
 pub type Preprocess = fn(&mut Machine, Device, Irp) -> NtStatus;
@@ -46,6 +46,7 @@ pub struct DeviceInit {
     pub(crate) forward_to_parent: bool,
     pub(crate) callbacks: PnpCallbacks,
     pub(crate) in_caller_context: Option<InCallerContext>,
+    pub(crate) shutdown: Option<Notice>,
     pub(crate) files: FileConfig,
     pub(crate) children: Option<ChildListConfig>,
     pub(crate) raw: bool,
@@ -69,6 +70,7 @@ impl DeviceInit {
             forward_to_parent: false,
             callbacks: PnpCallbacks::default(),
             in_caller_context: None,
+            shutdown: None,
             files: FileConfig::default(),
             children: None,
             raw: false,
@@ -177,6 +179,12 @@ impl DeviceInit {
     /// in the context of whoever sent them.
     pub fn in_caller_context(mut self, callback: InCallerContext) -> DeviceInit {
         self.in_caller_context = Some(callback);
+        self
+    }
+
+    /// `WdfControlDeviceInitSetShutdownNotification`: EvtDeviceShutdownNotification of a control device.
+    pub fn shutdown_notification(mut self, callback: Notice) -> DeviceInit {
+        self.shutdown = Some(callback);
         self
     }
 

@@ -5,7 +5,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DeviceObject, FileObject, Irp, Machine, Major, NtStatus};
 
-use crate::device::{Device, DeviceKind};
+use crate::device::{Device, DeviceKind, handle_closed};
 use crate::dispatch::{for_each_queue, pass_down};
 use crate::file::{self, FileCreate};
 use crate::framework::{take_fx, trace};
@@ -114,18 +114,13 @@ pub(crate) fn create_completed(m: &mut Machine, device: Device, irp: Irp) {
     if !m[irp].io_status.status.is_success() {
         let file = m[irp].current().file;
         file::destroy(m, device, file);
-        close_handle(m, device);
+        handle_closed(m, device);
     }
 }
 
 fn fail(m: &mut Machine, device: Device, irp: Irp, status: NtStatus) -> NtStatus {
-    close_handle(m, device);
+    handle_closed(m, device);
     irp.complete_with(m, status, 0)
-}
-
-fn close_handle(m: &mut Machine, device: Device) {
-    let body = device.body(m);
-    body.open_handles = body.open_handles.saturating_sub(1);
 }
 
 /// OnCleanup: EvtFileCleanup, then every queue's requests of the file are cancelled. A file that the framework does not
@@ -150,7 +145,7 @@ fn close(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) ->
     file::destroy(m, device, file);
     let status = end(m, device, irp, NtStatus::from(found.map(|_| ())));
     if device.object().exists(m) {
-        close_handle(m, device);
+        handle_closed(m, device);
     }
     status
 }
@@ -163,10 +158,17 @@ fn end(m: &mut Machine, device: Device, irp: Irp, status: NtStatus) -> NtStatus 
     }
 }
 
+/// SHUTDOWN goes down from a filter; a control device tells its driver, if that asked for it.
 fn shutdown(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let body = device.body(m);
+    let on_shutdown = body.shutdown;
     match body.lower.filter(|_| body.kind == DeviceKind::Filter) {
         Some(lower) => pass_down(m, irp, lower),
-        None => irp.complete_with(m, STATUS_SUCCESS, 0),
+        None => {
+            if let Some(on_shutdown) = on_shutdown {
+                on_shutdown(m, device);
+            }
+            irp.complete_with(m, STATUS_SUCCESS, 0)
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! `src/framework/kmdf/src/` of the public framework sources.
 
 mod child_list;
+mod default_target;
 mod device;
 mod device_init;
 mod dispatch;
@@ -42,6 +43,7 @@ pub use tree::Deletable;
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
+    pub use crate::default_target::{default_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::object::{Class, body_of, check_handle, create_general, peek_body};
     pub use crate::request::{Parts, Release, lend_memory, peek_state, release_formatting, replace_irp, return_memory};

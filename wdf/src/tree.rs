@@ -15,16 +15,26 @@ use crate::trace::sites;
 use crate::verifier;
 
 impl Object {
-    /// Puts the object below `parent`, as its youngest child.
+    /// Puts the object below `parent`, as its youngest child. Queues go before everything else: the package that they
+    /// belong to in the framework is the device's eldest child.
     pub(crate) fn set_parent(self, m: &mut Machine, parent: Object) {
-        let elder = parent.header(m).last_child.replace(self);
+        let (mut elder, mut younger) = (parent.header(m).last_child, None);
+        if self.kind == Kind::Queue {
+            (elder, younger) = (None, parent.header(m).first_child);
+            while let Some(queue) = younger.filter(|child| child.kind == Kind::Queue) {
+                (elder, younger) = (Some(queue), queue.header(m).next);
+            }
+        }
         match elder {
             Some(elder) => elder.header(m).next = Some(self),
             None => parent.header(m).first_child = Some(self),
         }
+        match younger {
+            Some(younger) => younger.header(m).previous = Some(self),
+            None => parent.header(m).last_child = Some(self),
+        }
         let header = self.header(m);
-        header.parent = Some(parent);
-        header.previous = elder;
+        (header.parent, header.previous, header.next) = (Some(parent), elder, younger);
     }
 
     fn leave_parent(self, m: &mut Machine) {
@@ -178,7 +188,7 @@ pub trait Deletable: Handle {
             Kind::Device => {
                 let kind = fx(m).devices.get(object.id).map(|body| body.kind);
                 if kind == Some(DeviceKind::Control) {
-                    return crate::device::destroy(m, crate::device::Device(object));
+                    return crate::device::delete_control(m, crate::device::Device(object));
                 }
                 false
             }

@@ -22,9 +22,6 @@ pub fn wdf_violation(m: &Machine, driver: Option<Driver>, code: u64, parameters:
     }))
 }
 
-/// The thread that runs everything, as logs print it.
-pub(crate) const CURRENT_THREAD: u64 = Pool::Thread.address(0);
-
 /// A handle that outlived its object, or NULL. The real framework finds freed memory behind the one, and whatever that
 /// holds by now decides; the other is WDF_INVALID_HANDLE. Whose globals they were is not known any more.
 #[cold]

@@ -194,6 +194,12 @@ impl DeviceObject {
         }
     }
 
+    /// The first half of `IoDeleteDevice` for a device that is open: its names go, and nobody opens it any more.
+    pub fn refuse_opens(self, m: &mut Machine) {
+        m.names.forget_device(self);
+        m[self].removing = true;
+    }
+
     /// Whether the device still exists. Drivers have no such call: it is for whoever watches the machine.
     pub fn exists(self, m: &Machine) -> bool {
         m.devices.get(self.0).is_some()

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::address::Pool;
 use crate::machine::Machine;
 use crate::stop::Stop;
 
@@ -66,6 +67,7 @@ pub(crate) struct Schedule {
     work_items: VecDeque<(Routine, Context)>,
     timers: BTreeMap<Timer, (Routine, Context)>,
     on_idle: Option<fn(&mut Machine) -> bool>,
+    in_work_item: bool,
 }
 
 impl Machine {
@@ -79,6 +81,12 @@ impl Machine {
     pub fn set_irql(&mut self, irql: Irql) {
         self.schedule.irql = irql;
         self.run_dpcs();
+    }
+
+    /// `KeGetCurrentThread`, as logs print it: one thread runs everything but work items, which have one of their own.
+    #[inline]
+    pub fn current_thread(&self) -> u64 {
+        Pool::Thread.address(self.schedule.in_work_item.into())
     }
 
     /// The virtual time since the machine was made.
@@ -174,7 +182,15 @@ impl Machine {
     }
 
     fn run_idle(&mut self) -> bool {
-        self.schedule.on_idle.is_some_and(|act| act(self))
+        let Some(act) = self.schedule.on_idle else { return false };
+        self.in_thread(false, act)
+    }
+
+    fn in_thread<R>(&mut self, work_item: bool, code: impl FnOnce(&mut Machine) -> R) -> R {
+        let before = std::mem::replace(&mut self.schedule.in_work_item, work_item);
+        let result = code(self);
+        self.schedule.in_work_item = before;
+        result
     }
 
     /// Moves the clock to the next timer and fires it. Returns false where none is set.
@@ -189,14 +205,14 @@ impl Machine {
     fn run_one_ready(&mut self) -> bool {
         let schedule = &mut self.schedule;
         debug_assert!(schedule.dpcs.is_empty() || schedule.irql == Irql::Dispatch, "DPCs run when they are queued");
-        let next = match schedule.apcs.pop_front() {
-            Some(next) => next,
+        let (work_item, (routine, context)) = match schedule.apcs.pop_front() {
+            Some(next) => (false, next),
             None => match schedule.work_items.pop_front() {
-                Some(next) => next,
+                Some(next) => (true, next),
                 None => return false,
             },
         };
-        (next.0)(self, next.1);
+        self.in_thread(work_item, |m| routine(m, context));
         true
     }
 

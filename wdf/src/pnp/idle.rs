@@ -16,7 +16,7 @@ use crate::device::Device;
 use crate::framework::{fx, trace};
 use crate::object::Handle;
 use crate::trace::sites;
-use crate::verifier::{CURRENT_THREAD, debug_break};
+use crate::verifier::debug_break;
 
 /// What happens to the machine, by the names that logs print.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -405,7 +405,8 @@ impl Device {
             return status;
         }
         let (driver, handle) = (self.driver(m), self.object().handle());
-        trace(m, driver, &sites::IDLE_WAITING, [handle, CURRENT_THREAD]);
+        let thread = m.current_thread();
+        trace(m, driver, &sites::IDLE_WAITING, [handle, thread]);
         m.wait("a device to be powered up", move |m| {
             fx(m).devices.get(self.0.id).is_none_or(|body| body.pnp.idle.d0_signalled)
         });
@@ -416,7 +417,7 @@ impl Device {
             (false, false) => &sites::IDLE_WAIT_BAD_STATE,
         };
         let status = STATUS_POWER_STATE_INVALID;
-        trace(m, driver, line, [handle, CURRENT_THREAD, status.0.into()]);
+        trace(m, driver, line, [handle, thread, status.0.into()]);
         self.idle(m).io_count -= 1;
         self.idle_event(m, IdleEvent::IoDecrement);
         status

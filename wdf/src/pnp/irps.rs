@@ -107,6 +107,18 @@ impl Device {
         minor: PnpMinor,
         parameters: PnpParameters,
     ) -> NtStatus {
+        self.ask_and_look(m, target, minor, parameters, |_, _| {})
+    }
+
+    /// The same, with something to do before the IRP is freed.
+    pub(super) fn ask_and_look(
+        self,
+        m: &mut Machine,
+        target: DeviceObject,
+        minor: PnpMinor,
+        parameters: PnpParameters,
+        look: impl FnOnce(&mut Machine, NtStatus),
+    ) -> NtStatus {
         let irp = match m.allocate_irp(m[target].stack_size) {
             Ok(irp) => irp,
             Err(status) => return status,
@@ -117,6 +129,7 @@ impl Device {
         location.minor = minor as u8;
         location.parameters = Parameters::Pnp(parameters);
         let status = call_and_wait(m, irp, target);
+        look(m, status);
         irp.free(m);
         status
     }

@@ -65,13 +65,21 @@ pub(super) struct EventQueue<E> {
     /// A work item will look at the queue, or does.
     work_item: bool,
     working: bool,
+    blocked: bool,
     /// The device goes: nothing is taken any more.
     closed: bool,
 }
 
 impl<E> Default for EventQueue<E> {
     fn default() -> Self {
-        EventQueue { events: VecDeque::new(), at_work: false, work_item: false, working: false, closed: false }
+        EventQueue {
+            events: VecDeque::new(),
+            at_work: false,
+            work_item: false,
+            working: false,
+            blocked: false,
+            closed: false,
+        }
     }
 }
 
@@ -149,10 +157,12 @@ fn work<M: StateMachine>(m: &mut Machine, context: Context) {
     let Some(device) = Device::from_word(context.0) else { return };
     let Some(queue) = queue_of::<M>(m, device) else { return };
     (queue.work_item, queue.working) = (false, true);
-    // Whoever is at work looks at the rest of the queue as well.
-    if !queue.at_work {
-        process::<M>(m, device);
+    if queue.at_work {
+        // The thread waits until whoever is at work is done.
+        queue.blocked = true;
+        return;
     }
+    process::<M>(m, device);
     let Some(body) = fx_mut(m).devices.get_mut(device.0.id) else { return };
     if body.pnp.removal_processed {
         // Whoever waits for the removal goes on before this thread is out of the machine.
@@ -184,6 +194,9 @@ fn process<M: StateMachine>(m: &mut Machine, device: Device) {
     }
     if let Some(queue) = queue_of::<M>(m, device) {
         queue.at_work = false;
+        if std::mem::take(&mut queue.blocked) {
+            m.queue_work_item(work::<M>, Context(device.0.id.to_word()));
+        }
         M::post_process(m, device);
     }
 }

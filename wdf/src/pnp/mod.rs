@@ -32,7 +32,7 @@ pub(crate) use irps::fire_and_forget;
 pub(crate) use power_irps::dispatch as dispatch_power;
 pub(crate) use remove::{child_never_reported, parent_was_removed, remove_failed_device};
 
-use vbus_wdm::{Irp, Machine};
+use vbus_wdm::{Irp, Machine, PnpMinor, PnpParameters};
 
 use crate::device::{Device, DeviceKind};
 use crate::framework::trace;
@@ -228,11 +228,13 @@ pub(crate) fn package_created(m: &mut Machine, device: Device) {
     if body.kind == DeviceKind::Control {
         return;
     }
-    let pdo = body.pdo.filter(|_| body.lower.is_some() && body.pnp.policy_owner);
-    if let Some(pdo) = pdo
-        && !device.query_interface_below(m).is_success()
-    {
-        trace(m, driver, &sites::PNP_NO_D3COLD, [pdo.address()]);
+    let asks = body.pnp.policy_owner;
+    if let (Some(pdo), Some(lower), true) = (body.pdo, body.lower, asks) {
+        device.ask_and_look(m, lower, PnpMinor::QueryInterface, PnpParameters::None, |m, status| {
+            if !status.is_success() {
+                trace(m, driver, &sites::PNP_NO_D3COLD, [pdo.address()]);
+            }
+        });
     }
     if driver.verifier_on(m) {
         for _ in 0..2 {
@@ -285,7 +287,7 @@ impl Device {
     /// `WdfDeviceSetDeviceState`: the PnP manager is asked to ask for it.
     pub fn set_device_state(self, m: &mut Machine, state: DeviceState) {
         self.body(m).pnp.device_state = state;
-        self.invalidate_state(m);
+        self.ask_to_be_asked(m);
     }
 
     /// `WdfDeviceSetFailed`: the device does not work any more.
@@ -297,7 +299,14 @@ impl Device {
         let data = &mut self.body(m).pnp;
         (data.failed_action, data.failed) = (Some(action), true);
         // Nobody below takes a device off its bus and reports it anew, so that the restart is left to the PnP manager.
-        self.invalidate_state(m);
+        self.ask_to_be_asked(m);
+    }
+
+    /// InvalidateDeviceState on behalf of the driver: nothing for a PDO that the PnP manager does not know yet.
+    fn ask_to_be_asked(self, m: &mut Machine) {
+        if let Some(pdo) = self.known_pdo(m) {
+            m.invalidate_device_state(pdo);
+        }
     }
 
     /// `IoInvalidateDeviceState` for the stack.

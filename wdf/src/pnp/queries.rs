@@ -107,7 +107,7 @@ pub(super) fn relations(m: &mut Machine, device: Device, irp: Irp, parameters: P
         children::bus_relations(m, device, irp);
     }
     let status = fire_and_forget(m, device, irp);
-    trace(m, driver, &sites::FDO_RELATIONS_EXIT, [kind as u64, status.0.into()]);
+    trace(m, driver, &sites::FDO_RELATIONS_EXIT, [status.0.into()]);
     status
 }
 

@@ -175,12 +175,20 @@ impl QueueConfig {
     ///
     /// Source: S/irphandlers/io/fxioqueue.cpp:217-467.
     pub fn create(self, m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
+        self.create_with(m, device, Attributes::none())
+    }
+
+    /// `WdfIoQueueCreate` with attributes.
+    ///
+    /// # Errors
+    /// As [`QueueConfig::create`].
+    pub fn create_with(self, m: &mut Machine, device: Device, attributes: Attributes) -> Result<Queue, NtStatus> {
         match self.dispatch {
             Dispatch::Manual if self.callbacks.any() => return Err(STATUS_INVALID_PARAMETER),
             Dispatch::Sequential | Dispatch::Parallel if !self.callbacks.any() => return Err(STATUS_WDF_NO_CALLBACK),
             _ => {}
         }
-        let queue = self.build(m, device);
+        let queue = self.build(m, device, attributes);
         let driver = device.driver(m);
         trace(m, driver, &sites::QUEUE_CREATED, [queue.0.handle()]);
         Ok(queue)
@@ -190,18 +198,21 @@ impl QueueConfig {
     ///
     /// Source: S/irphandlers/general/fxpkggeneral.cpp:340-420.
     pub(crate) fn for_creates(m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
-        Ok(Queue::config(Dispatch::Manual).power_managed(false).build(m, device))
+        Ok(Queue::config(Dispatch::Manual).power_managed(false).build(m, device, Attributes::none()))
     }
 
-    fn build(self, m: &mut Machine, device: Device) -> Queue {
+    fn build(self, m: &mut Machine, device: Device, attributes: Attributes) -> Queue {
         let driver = device.driver(m);
-        let managed_by_default = matches!(device.kind(m), DeviceKind::Fdo | DeviceKind::Pdo);
-        let power_managed = self.power_managed.unwrap_or(managed_by_default);
+        let kind = device.kind(m);
+        let managed_by_default = matches!(kind, DeviceKind::Fdo | DeviceKind::Pdo);
+        // A control device has no power to follow, whatever is asked.
+        let power_managed = self.power_managed.unwrap_or(managed_by_default) && kind != DeviceKind::Control;
         let powered = !power_managed || device.body(m).pnp.in_d0;
         let power = if powered { PowerState::On } else { PowerState::Off };
+        let owner = device.is_policy_owner(m);
         let (id, body) = fx_mut(m).queues.take();
         let mut header = std::mem::take(&mut body.header);
-        header.initialize(driver, Attributes::none());
+        header.initialize(driver, attributes);
         *body = QueueBody {
             header,
             device: Some(device),
@@ -211,6 +222,7 @@ impl QueueConfig {
             callbacks: self.callbacks,
             power_managed,
             power,
+            holds_power: power_managed && owner,
             accepting: true,
             dispatching: true,
             ..QueueBody::default()
@@ -244,10 +256,23 @@ impl QueueConfig {
     ///
     /// Source: S/irphandlers/io/fxpkgio.cpp:491.
     pub fn create_default(self, m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
+        self.create_default_with(m, device, Attributes::none())
+    }
+
+    /// The same with attributes.
+    ///
+    /// # Errors
+    /// As [`QueueConfig::create_default`].
+    pub fn create_default_with(
+        self,
+        m: &mut Machine,
+        device: Device,
+        attributes: Attributes,
+    ) -> Result<Queue, NtStatus> {
         if device.default_queue(m).is_some() {
             return Err(STATUS_UNSUCCESSFUL);
         }
-        let queue = self.create(m, device)?;
+        let queue = self.create_with(m, device, attributes)?;
         device.body(m).default_queue = Some(queue);
         Ok(queue)
     }

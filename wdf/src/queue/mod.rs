@@ -59,6 +59,9 @@ pub(crate) struct QueueBody {
     power: PowerState,
     /// What a change of power waits for.
     power_idle: bool,
+    /// Requests keep the device in D0, and some do.
+    holds_power: bool,
+    power_referenced: bool,
     /// Of what the driver holds: those that a change of power has still to ask about, and those it asked about.
     notify: VecDeque<Request>,
     notified: Vec<Request>,
@@ -171,16 +174,35 @@ impl QueueBody {
         self.depth == 0
     }
 
-    /// A request was put among the waiting ones.
-    fn added(&mut self) {
-        if self.waiting.len() == 1 || self.force_no_longer_empty {
+    /// A request was put among the waiting ones. Returns whether the queue was empty before.
+    fn added(&mut self) -> bool {
+        let first = self.waiting.len() == 1 || self.force_no_longer_empty;
+        if first {
             self.no_longer_empty = true;
             self.force_no_longer_empty = false;
         }
+        first
     }
 }
 
 impl Queue {
+    /// Puts a request behind the waiting ones, or before them.
+    fn wait_last(self, m: &mut Machine, request: Request) {
+        let body = self.body(m);
+        body.waiting.push_back(request);
+        if body.added() {
+            self.keep_powered(m);
+        }
+    }
+
+    fn wait_first(self, m: &mut Machine, request: Request) {
+        let body = self.body(m);
+        body.waiting.push_front(request);
+        if body.added() {
+            self.keep_powered(m);
+        }
+    }
+
     #[inline]
     fn body(self, m: &mut Machine) -> &mut QueueBody {
         take_fx(m).into_queue(self)

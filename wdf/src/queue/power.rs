@@ -228,6 +228,24 @@ impl Queue {
         true
     }
 
+    /// A queue that follows its device's power keeps the device in D0, or wakes it, as long as it has requests.
+    ///
+    /// Source: S/inc/private/common/fxioqueue.hpp:1540-1580; S/irphandlers/io/fxioqueue.cpp:2938-2952.
+    pub(super) fn keep_powered(self, m: &mut Machine) {
+        let body = self.body(m);
+        if let Some(device) = body.device.filter(|_| body.holds_power && !body.power_referenced) {
+            let referenced = device.power_reference(m, false).is_success();
+            self.body(m).power_referenced = referenced;
+        }
+    }
+
+    pub(super) fn let_power_go(self, m: &mut Machine) {
+        if let Some(device) = self.body(m).device {
+            device.power_dereference(m);
+        }
+        self.body(m).power_referenced = false;
+    }
+
     /// StartPowerTransitionOff: nobody presents from this queue any more.
     pub(crate) fn start_power_off(self, m: &mut Machine) {
         self.change_power(m, PowerState::StartingTransition, &sites::POWER_WAIT_FOR_THREADS);
@@ -296,9 +314,7 @@ impl Queue {
         if body.cancel_dispatched || request.wait_in_queue(m, self).is_err() {
             self.cancel_waiting(m, request);
         } else {
-            let body = self.body(m);
-            body.waiting.push_front(request);
-            body.added();
+            self.wait_first(m, request);
         }
     }
 

@@ -54,7 +54,7 @@ fn enumerated(text: &mut String, enumeration: &str, word: u64) {
     }
     match names::name(enumeration, word) {
         Some(name) => text.push_str(name),
-        None => _ = write!(text, "{word}"),
+        None => _ = write!(text, "{enumeration}:{word}"),
     }
 }
 
@@ -75,6 +75,6 @@ mod tests {
             render("Information 0x%I64x %!IRPMJ!", &[0x1_0000_0000, 0xE]),
             "Information 0x100000000 IRP_MJ_DEVICE_CONTROL"
         );
-        assert_eq!(render("%!NO_SUCH_ENUM! left", &[7]), "7 left");
+        assert_eq!(render("%!NO_SUCH_ENUM! left", &[7]), "NO_SUCH_ENUM:7 left");
     }
 }

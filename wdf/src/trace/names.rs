@@ -15,7 +15,6 @@ pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
         "pnpmn" => {
             return Some(u8::try_from(word).ok().and_then(PnpMinor::from_code).map_or("IRP_MN_?", PnpMinor::name));
         }
-        "sysctrl" => return system_control_name(word),
         "DEVICE_RELATION_TYPE" => return relation_name(word),
         "WDF_DEVICE_PNP_STATE" => return PnpState::name_of(word),
         "WDF_DEVICE_POWER_STATE" => return PowerState::name_of(word),
@@ -138,25 +137,6 @@ fn major_name(word: u64) -> Option<&'static str> {
         Pnp,
     ];
     majors.into_iter().find(|&major| major as u64 == word).map(Major::name)
-}
-
-/// WMI minor codes, as a debugger without their names prints them.
-fn system_control_name(word: u64) -> Option<&'static str> {
-    const NAMES: [&str; 12] = [
-        "sysctrl:0",
-        "sysctrl:1",
-        "sysctrl:2",
-        "sysctrl:3",
-        "sysctrl:4",
-        "sysctrl:5",
-        "sysctrl:6",
-        "sysctrl:7",
-        "sysctrl:8",
-        "sysctrl:9",
-        "sysctrl:10",
-        "sysctrl:11",
-    ];
-    NAMES.get(usize::try_from(word).ok()?).copied()
 }
 
 fn relation_name(word: u64) -> Option<&'static str> {
