@@ -6,6 +6,7 @@
 
 mod case;
 mod f1;
+mod f10_objects;
 mod f2;
 mod f3;
 mod f4;
@@ -30,6 +31,7 @@ const SHOWN: usize = 3;
 fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
     match name {
         "F1" => Some(f1::run),
+        "F10_objects" => Some(f10_objects::run),
         "F2" => Some(f2::run),
         "F3" => Some(f3::run),
         "F4" => Some(f4::run),

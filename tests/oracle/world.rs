@@ -436,7 +436,13 @@ struct Made {
 }
 
 pub fn fixture(m: &mut Machine, verifier: bool, on_request: Option<fn(&mut Machine, Queue, Request)>) -> Fixture {
-    let config = DriverConfig { device_add: Some(device_add), verbose: true, verifier, log_pages: 16 };
+    let config = DriverConfig {
+        device_add: Some(device_add),
+        verbose: true,
+        verifier,
+        log_pages: 16,
+        ..DriverConfig::default()
+    };
     let driver = Driver::create(m, "oracle", config, Attributes::none().context(Made { on_request, device: None }));
     let function = Some(driver.driver_object(m));
     m.install(Installation { hardware_id: "ROOT\\ORACLE".into(), function, ..Installation::default() });
@@ -463,7 +469,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
 
 /// A remote target of the device, open on a plain device.
 pub fn open_target(m: &mut Machine, device: Device, on: DeviceObject, name_it: &str) -> IoTarget {
-    let target = IoTarget::create(m, device, Attributes::none());
+    let target = IoTarget::create(m, device, Attributes::none()).unwrap();
     target.open_existing_device(m, on).unwrap();
     name(m, target.object().handle(), name_it);
     target

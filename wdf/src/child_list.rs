@@ -10,8 +10,9 @@ use vbus_wdm::{DeviceObject, Machine, NtStatus, Pool};
 
 use crate::device::Device;
 use crate::device_init::DeviceInit;
+use crate::driver::Driver;
 use crate::framework::{fx_mut, trace};
-use crate::object::{Attributes, Class, Handle, Object, body_of, create_general};
+use crate::object::{Attributes, Class, Handle, HandleType, Object, body_of, create_general};
 use crate::trace::sites;
 
 /// A WDFCHILDLIST.
@@ -33,7 +34,7 @@ const MODIFICATION_REMOVE: u64 = 2;
 const NEEDS_INSTANTIATION: u64 = 1;
 const INSTANTIATED: u64 = 2;
 
-static CHILD_LIST: Class = Class { may_be_deleted: false, ..Class::new(0x1029) };
+static CHILD_LIST: Class = Class { may_be_deleted: false, dispose, ..Class::new(0x1029) };
 
 struct Body {
     device: Device,
@@ -67,21 +68,28 @@ pub enum ChildState {
 }
 
 /// Gives an FDO or a filter its list of static children and, if it is a bus, its default list.
-pub(crate) fn create(m: &mut Machine, device: Device, create_child: Option<CreateChild>) {
-    let static_list = create_list(m, device, None);
+pub(crate) fn create(m: &mut Machine, device: Device, create_child: Option<CreateChild>) -> Result<(), NtStatus> {
+    let static_list = create_list(m, device, None)?;
     device.body(m).static_list = Some(static_list);
     if create_child.is_some() {
-        let list = create_list(m, device, create_child);
+        let list = create_list(m, device, create_child)?;
         device.body(m).child_list = Some(list);
     }
+    Ok(())
 }
 
-fn create_list(m: &mut Machine, device: Device, create_child: Option<CreateChild>) -> ChildList {
+fn create_list(m: &mut Machine, device: Device, create_child: Option<CreateChild>) -> Result<ChildList, NtStatus> {
     let driver = device.driver(m);
     let body = Body { device, create_child, entries: Vec::new() };
-    let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none()));
+    let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none())?);
     trace(m, driver, &sites::PNP_ADD_CHILD_LIST, [list.0.address(), list.0.handle()]);
-    list
+    Ok(list)
+}
+
+/// The list goes with its device.
+fn dispose(m: &mut Machine, object: Object) {
+    let driver = object.driver(m);
+    trace(m, driver, &sites::PNP_REMOVE_CHILD_LIST, [object.address(), object.handle()]);
 }
 
 /// The PDO of a child was created inside EvtChildListCreateDevice.
@@ -94,6 +102,12 @@ pub(crate) fn created(m: &mut Machine, list: ChildList, id: u64, device: Device)
 }
 
 impl ChildList {
+    /// A handle that a driver took for a WDFCHILDLIST: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> ChildList {
+        handle.expect_type(m, driver, HandleType::ChildList);
+        ChildList(handle)
+    }
+
     fn body(self, m: &mut Machine) -> &mut Body {
         body_of(m, self.0, CHILD_LIST.type_number)
     }

@@ -1,7 +1,7 @@
 //! WDFDEVICE: creation, with every change of StackSize, and what a driver can ask of it.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, DeviceObject, FileObject, Guid, IoType, Irp, Machine, Major, NtStatus};
+use vbus_wdm::{Context, DeviceObject, FileObject, Guid, Id, IoType, Irp, Machine, Major, NtStatus};
 
 use crate::child_list::{self, ChildList};
 use crate::device_init::{DeviceInit, InitKind, PdoIds, PnpCallbacks, Preprocess};
@@ -10,9 +10,10 @@ use crate::driver::Driver;
 use crate::file::{FileConfig, WdfFileObject};
 use crate::framework::{fx, fx_mut, take_fx, trace};
 use crate::io_package::{InCallerContext, WdmIrpDispatch};
-use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::object::{Allowed, Attributes, DisposeList, Handle, HandleType, Header, Kind, Object};
 use crate::pnp::{self, PnpData};
 use crate::queue::{Queue, QueueConfig};
+use crate::sync::presentation::{self, CallbackLock, Constraints};
 use crate::trace::sites;
 use crate::verifier;
 
@@ -49,12 +50,19 @@ pub enum DeviceKind {
 #[derive(Default)]
 pub(crate) struct DeviceBody {
     pub(crate) header: Header,
+    /// The I/O package, which the device's queues are children of unless their attributes say otherwise.
+    pub(crate) package: Header,
+    pub(crate) dispose_list: DisposeList,
+    pub(crate) constraints: Constraints,
+    pub(crate) lock: CallbackLock,
     pub(crate) kind: DeviceKind,
     pub(crate) device_object: Option<DeviceObject>,
     pub(crate) lower: Option<DeviceObject>,
     /// The PDO of the device's stack: its own device object for a PDO.
     pub(crate) pdo: Option<DeviceObject>,
     pub(crate) parent: Option<Device>,
+    /// The default I/O target, which the layer above makes.
+    default_target: Option<Object>,
     pub(crate) default_queue: Option<Queue>,
     /// Queues that were configured for a major function.
     pub(crate) configured: [Option<Queue>; Major::COUNT],
@@ -63,6 +71,8 @@ pub(crate) struct DeviceBody {
     pub(crate) dynamic: [Option<(WdmIrpDispatch, Context)>; Major::COUNT],
     pub(crate) in_caller_context: Option<InCallerContext>,
     pub(crate) files: FileConfig,
+    /// File callbacks run under the device's presentation lock.
+    files_share_lock: bool,
     /// The manual queue through which creates reach EvtDeviceFileCreate.
     pub(crate) create_queue: Option<Queue>,
     pub(crate) open_files: Vec<(Option<FileObject>, WdfFileObject)>,
@@ -110,10 +120,14 @@ impl DeviceInit {
     pub fn create(self, m: &mut Machine, attributes: Attributes) -> Result<Device, NtStatus> {
         let driver = self.driver;
         self.refuse_misuse(m)?;
+        attributes.validate(m, driver, Allowed::Both)?;
         let driver_object = driver.driver_object(m);
         let device_object = m.create_device(driver_object);
         let place = self.place(m, device_object).inspect_err(|_| device_object.delete(m))?;
-        let device = self.allocate(m, device_object, &place, attributes);
+        let device = self.allocate(m, device_object, &place, attributes).inspect_err(|_| {
+            device_object.detach(m);
+            device_object.delete(m);
+        })?;
         let address = device.0.address() + PACKAGE_OFFSET;
         trace(m, driver, &sites::IO_CONSTRUCTED, [address]);
         pnp::package_created(m, device);
@@ -121,6 +135,10 @@ impl DeviceInit {
         let remove_lock = self.takes_remove_lock();
         let extra = i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
         m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
+        device.body(m).files_share_lock = self.files.shares_lock(m, device).inspect_err(|_| {
+            clean_up(m, device);
+            destroy(m, device);
+        })?;
         if self.files.on_create.is_some() {
             let queue = QueueConfig::for_creates(m, device)?;
             device.body(m).create_queue = Some(queue);
@@ -130,7 +148,7 @@ impl DeviceInit {
                 if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
                     body.added = Some(device_object);
                 }
-                child_list::create(m, device, self.create_child);
+                child_list::create(m, device, self.create_child)?;
             }
             DeviceKind::Pdo => {
                 if self.name.is_some() {
@@ -197,15 +215,26 @@ impl DeviceInit {
         Ok(place)
     }
 
-    fn allocate(&self, m: &mut Machine, device_object: DeviceObject, place: &Place, attributes: Attributes) -> Device {
+    fn allocate(
+        &self,
+        m: &mut Machine,
+        device_object: DeviceObject,
+        place: &Place,
+        attributes: Attributes,
+    ) -> Result<Device, NtStatus> {
         let driver = self.driver;
         let lower_stack_size = place.lower.map_or(0, |lower| m[lower].stack_size);
+        let inherited = fx(m).drivers.get(driver.id()).map(|body| body.constraints).unwrap_or_default();
         let (id, body) = fx_mut(m).devices.take();
-        let device = Device(Object { kind: Kind::Device, id });
-        let mut header = std::mem::take(&mut body.header);
-        header.initialize(driver, attributes);
+        let device = Device::from_id(id);
+        let (mut header, mut package) = (std::mem::take(&mut body.header), std::mem::take(&mut body.package));
+        header.initialize(driver);
+        header.marks.passive_dispose = true;
+        package.initialize(driver);
         *body = DeviceBody {
             header,
+            package,
+            constraints: Constraints::of(&attributes, inherited),
             kind: place.kind,
             device_object: Some(device_object),
             lower: place.lower,
@@ -223,8 +252,9 @@ impl DeviceInit {
             ..DeviceBody::default()
         };
         m[device_object].context = Context(id.to_word());
-        device.0.set_parent(m, driver.0);
-        device
+        device.0.commit(m, driver.0, attributes)?;
+        device.package().commit(m, device.0, Attributes::none())?;
+        Ok(device)
     }
 }
 
@@ -237,9 +267,25 @@ struct Place {
 }
 
 /// The I/O package lies behind its device in the same allocation.
-const PACKAGE_OFFSET: u64 = 0x150;
+pub(crate) const PACKAGE_OFFSET: u64 = 0x150;
 
 impl Device {
+    #[inline]
+    pub(crate) fn from_id(id: Id) -> Device {
+        Device(Object { kind: Kind::Device, id })
+    }
+
+    /// A handle that a driver took for a WDFDEVICE: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> Device {
+        handle.expect_type(m, driver, HandleType::Device);
+        Device(handle)
+    }
+
+    /// The I/O package: the parent of the device's queues.
+    pub(crate) fn package(self) -> Object {
+        Object { kind: Kind::IoPackage, id: self.0.id }
+    }
+
     /// The device object, where only the framework's state can be looked at.
     pub(crate) fn peek_device_object(self, m: &Machine) -> Option<DeviceObject> {
         fx(m).devices.get(self.0.id)?.device_object
@@ -279,6 +325,12 @@ impl Device {
     /// Whether the PDO was created with WdfPdoInitAllowForwardingRequestToParent.
     pub(crate) fn forwards_to_parent(self, m: &mut Machine) -> bool {
         self.body(m).forward_to_parent
+    }
+
+    /// Calls a driver's file callback, under the presentation lock if the synchronization scope asks for that.
+    pub(crate) fn call_for_file<R>(self, m: &mut Machine, callback: impl FnOnce(&mut Machine) -> R) -> R {
+        let owner = self.body(m).files_share_lock.then_some(self.0);
+        presentation::hold(m, owner, callback)
     }
 
     /// `WdfDeviceGetDefaultQueue`.
@@ -345,33 +397,72 @@ impl Device {
     /// The device that a device object belongs to, if it is the framework's.
     #[inline]
     pub(crate) fn of(m: &mut Machine, device_object: DeviceObject) -> Option<Device> {
-        let id = vbus_wdm::Id::from_word(m[device_object].context.0)?;
-        Some(Device(Object { kind: Kind::Device, id }))
+        Id::from_word(m[device_object].context.0).map(Device::from_id)
     }
+}
+
+/// The device's default I/O target, if the layer above has made it.
+pub fn default_target(m: &mut Machine, device: Device) -> Option<Object> {
+    device.body(m).default_target
+}
+
+/// Remembers the device's default I/O target.
+pub fn set_default_target(m: &mut Machine, device: Device, target: Object) {
+    device.body(m).default_target = Some(target);
 }
 
 /// EvtDriverDeviceAdd failed after it created its device: the device leaves the stack again.
 pub(crate) fn undo_failed_add(m: &mut Machine, device_object: DeviceObject) -> Option<DeviceKind> {
     let device = Device::of(m, device_object)?;
     let kind = device.body(m).kind;
+    clean_up(m, device);
     destroy(m, device);
     Some(kind)
 }
 
-/// Takes the device off its stack and out of the machine.
+/// The cleanup half of a device's end, and the whole end of everything below it.
 ///
-/// Source: S/core/km/fxdevicekm.cpp:320-400.
+/// Source: S/irphandlers/pnp/pnpstatemachine.cpp:2030-2062; S/core/fxdevice.cpp:636-645.
+pub(crate) fn clean_up(m: &mut Machine, device: Device) {
+    device.0.early_dispose(m);
+    device.0.destroy_children(m);
+    device.0.wait_for_dispose_list(m);
+}
+
+/// Takes the device off its stack and out of the machine, after its cleanup.
 pub(crate) fn destroy(m: &mut Machine, device: Device) {
+    delete_device_object(m, device);
+    device.0.delete_object(m);
+}
+
+/// FxDevice::Destroy.
+///
+/// Source: S/core/km/fxdevicekm.cpp:320-392.
+fn delete_device_object(m: &mut Machine, device: Device) {
     let driver: Driver = device.driver(m);
     let device_object = device.device_object(m);
     let lower = device.lower_device(m);
     let arguments = [device_object.address(), device.0.handle(), lower.map_or(0, DeviceObject::address)];
     trace(m, driver, &sites::DEVICE_DELETING, arguments);
-    let package = device.0.address() + PACKAGE_OFFSET;
     device_object.detach(m);
     device_object.delete(m);
-    // Removal ran the cleanup half of the deletion already; a failed AddDevice did not.
-    device.0.dispose(m);
-    device.0.destroy_now(m);
-    trace(m, driver, &sites::IO_DESTROYED, [package]);
+}
+
+/// The device's own disposal. A control device's is all of its end, as no PnP IRP comes for it.
+///
+/// Source: S/core/fxdevice.cpp:1284-1336.
+pub(crate) fn disposed(m: &mut Machine, device: Device) {
+    device.0.call_cleanup(m);
+    if device.body(m).kind == DeviceKind::Control {
+        device.0.destroy_children(m);
+        device.0.wait_for_dispose_list(m);
+        delete_device_object(m, device);
+    }
+}
+
+/// The last reference is gone, and with it the device's I/O package.
+pub(crate) fn destroyed(m: &mut Machine, device: Device) {
+    let driver: Driver = device.driver(m);
+    fx_mut(m).devices.release(device.0.id);
+    trace(m, driver, &sites::IO_DESTROYED, [device.package().address()]);
 }

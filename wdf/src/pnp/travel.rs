@@ -291,6 +291,10 @@ impl Device {
         for list in [body.static_list, body.child_list].into_iter().flatten() {
             let driver = self.driver(m);
             trace(m, driver, &sites::CHILDREN_REMOVED, [list.object().handle()]);
+            // What children come and go meanwhile is settled in as many looks at the list.
+            for _ in 0..3 {
+                list.process_modifications(m);
+            }
         }
     }
 
@@ -363,7 +367,7 @@ impl Device {
             self.enter_pnp(m, PnpState::PdoRemoved);
         }
         self.purge_queues(m, false);
-        self.object().dispose(m);
+        crate::device::clean_up(m, self);
         self.leave_child_list(m);
         self.enter_pnp(m, PnpState::Final);
         true

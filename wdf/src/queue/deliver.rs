@@ -56,7 +56,7 @@ impl Queue {
                 }
                 if let Some(callback) = callback {
                     self.presenting(m, request, driver, site);
-                    return callback(m, self, request, length);
+                    return self.call_driver(m, |m| callback(m, self, request, length));
                 }
             }
             (_, Parameters::DeviceIoControl { output_length, input_length, code, .. }) => {
@@ -66,7 +66,8 @@ impl Queue {
                 };
                 if let Some(callback) = callback {
                     self.presenting(m, request, driver, site);
-                    return callback(m, self, request, IoControl { code, input_length, output_length });
+                    let control = IoControl { code, input_length, output_length };
+                    return self.call_driver(m, |m| callback(m, self, request, control));
                 }
             }
             _ => {}
@@ -74,7 +75,7 @@ impl Queue {
         match callbacks.default {
             Some(callback) => {
                 self.presenting(m, request, driver, &sites::QUEUE_CALL_DEFAULT);
-                callback(m, self, request);
+                self.call_driver(m, |m| callback(m, self, request));
             }
             None => {
                 let status = STATUS_INVALID_DEVICE_REQUEST;

@@ -166,7 +166,7 @@ impl Queue {
         trace(m, driver, site, [self.0.handle(), request.0.handle()]);
         request.0.add_reference(m);
         request.in_io_stop(m, true);
-        on_stop(m, self, request, flags);
+        self.call_driver(m, |m| on_stop(m, self, request, flags));
         request.release(m);
     }
 
@@ -184,7 +184,7 @@ impl Queue {
             Some(on_resume) => {
                 trace(m, driver, &sites::POWER_RESUME_NOTIFYING, [self.0.handle(), request.0.handle()]);
                 request.0.add_reference(m);
-                on_resume(m, self, request);
+                self.call_driver(m, |m| on_resume(m, self, request));
                 request.release(m);
             }
             None => trace(m, driver, &sites::POWER_RESUME_NO_CALLBACK, [self.0.handle()]),

@@ -176,6 +176,13 @@ impl Queue {
 
     /// The queue's loop. Every kind of event is looked at again after each callback.
     pub(crate) fn dispatch_events(self, m: &mut Machine, mut new: Option<Request>) {
+        let constrained = take_fx(m).live_queue(self).is_some_and(|body| !body.deleted && body.is_constrained());
+        if constrained && !self.may_call_driver(m) {
+            if let Some(new) = new {
+                self.keep(m, new);
+            }
+            return;
+        }
         let mut fx = take_fx(m);
         let Some(body) = fx.live_queue(self).filter(|body| !body.deleted) else { return };
         body.depth += 1;
@@ -205,9 +212,9 @@ impl Queue {
                 }
                 Event::Purged(callback, context) => {
                     trace(m, driver, &sites::QUEUE_PURGED, [self.0.handle()]);
-                    callback(m, self, context);
+                    self.call_driver(m, |m| callback(m, self, context));
                 }
-                Event::Ready(callback, context) => callback(m, self, context),
+                Event::Ready(callback, context) => self.call_driver(m, |m| callback(m, self, context)),
                 Event::Power => {
                     let state = self.body(m).power as u64;
                     trace(m, driver, &sites::QUEUE_POWER_TRANSITION, [self.0.handle(), state]);

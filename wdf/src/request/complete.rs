@@ -71,7 +71,7 @@ impl Request {
         }
         if !bare && ownership == Ownership::FromIo {
             // Cleanup callbacks and the request's children go before its IRP is completed.
-            self.0.dispose(m);
+            self.0.early_dispose(m);
             self.0.destroy_children(m);
         }
         let body = self.body(m);

@@ -19,7 +19,7 @@ pub struct Parts<'m, T> {
     /// The driver that the request belongs to.
     pub driver: Driver,
     /// The object's reference count.
-    pub references: &'m mut u32,
+    pub references: &'m mut i32,
     /// How often a queue took the request or gave it to the driver.
     pub moves: u32,
     /// The target that the request is out at: the framework verifier asks before it is deleted.
@@ -99,7 +99,7 @@ impl Request {
         let body = self.body(m);
         body.irp = None;
         let queue = body.queue.take();
-        if self.0.dispose(m) {
+        if self.0.early_dispose(m) {
             self.0.destroy_children(m);
         }
         queue
