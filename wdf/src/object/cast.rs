@@ -9,7 +9,7 @@ use vbus_wdm::{Id, Machine};
 
 use super::{Header, Kind, Object, handle};
 use crate::driver::Driver;
-use crate::framework::{fx, trace};
+use crate::framework::{Framework, fx, trace};
 use crate::trace::sites;
 use crate::verifier;
 
@@ -72,6 +72,30 @@ pub(super) enum Found {
     Gone,
 }
 
+impl Framework {
+    /// What is behind a handle at this moment.
+    pub(super) fn find(&self, object: Object) -> Found {
+        if object.kind == Kind::Null {
+            return Found::Null;
+        }
+        if let Some(header) = self.header(object) {
+            return Found::Live { driver: header.driver(), no_delete: handle::is_protected(self, object) };
+        }
+        let (id, number) = (object.id, object.kind as u16);
+        let freed: Option<(&Header, u16)> = match object.kind {
+            Kind::General => self.general.released(id).map(|body| (&body.header, body.class.type_number)),
+            Kind::Request => self.requests.released(id).map(|body| (&body.header, number)),
+            Kind::Queue => self.queues.released(id).map(|body| (&body.header, number)),
+            Kind::Device => self.devices.released(id).map(|body| (&body.header, number)),
+            Kind::Null | Kind::Wild | Kind::Driver | Kind::IoPackage => None,
+        };
+        match freed.and_then(|(header, type_number)| Some((header.driver?, type_number, header.marks.had_contexts))) {
+            Some((driver, type_number, had_contexts)) => Found::Freed { driver, type_number, had_contexts },
+            None => Found::Gone,
+        }
+    }
+}
+
 impl Object {
     /// NULL, which no call takes for a handle.
     pub fn null() -> Object {
@@ -85,24 +109,7 @@ impl Object {
 
     /// What is behind the handle at this moment.
     pub(super) fn find(self, m: &Machine) -> Found {
-        if self.kind == Kind::Null {
-            return Found::Null;
-        }
-        if let Some(header) = fx(m).header(self) {
-            return Found::Live { driver: header.driver(), no_delete: handle::is_protected(m, self) };
-        }
-        let state = fx(m);
-        let freed: Option<(&Header, u16)> = match self.kind {
-            Kind::General => state.general.released(self.id).map(|body| (&body.header, body.class.type_number)),
-            Kind::Request => state.requests.released(self.id).map(|body| (&body.header, self.kind as u16)),
-            Kind::Queue => state.queues.released(self.id).map(|body| (&body.header, self.kind as u16)),
-            Kind::Device => state.devices.released(self.id).map(|body| (&body.header, self.kind as u16)),
-            Kind::Null | Kind::Wild | Kind::Driver | Kind::IoPackage => None,
-        };
-        match freed.and_then(|(header, type_number)| Some((header.driver?, type_number, header.marks.had_contexts))) {
-            Some((driver, type_number, had_contexts)) => Found::Freed { driver, type_number, had_contexts },
-            None => Found::Gone,
-        }
+        fx(m).find(self)
     }
 
     /// The framework's number for the object's own type; 0 for one that is gone.

@@ -5,13 +5,13 @@
 use std::any::{Any, TypeId};
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Machine, NtStatus};
+use vbus_wdm::{Exit, Machine, NtStatus};
 
 use super::cast::Found;
 use super::state::State;
-use super::{Allowed, Attributes, Header, Object, ObjectCallback};
+use super::{Allowed, Attributes, Header, Kind, Object, ObjectCallback};
 use crate::driver::Driver;
-use crate::framework::{fx, fx_mut, trace};
+use crate::framework::{Framework, fx_mut, trace};
 use crate::pool;
 use crate::trace::sites;
 use crate::verifier::{self, CALLERS_STACK};
@@ -45,30 +45,48 @@ pub fn peek_context<T: Any>(m: &mut Machine, object: Object) -> Option<&mut T> {
 }
 
 /// WdfObjectGetTypedContext. A missing one leaves a warning with the type's name, which begins in C with `prefix`.
-///
-/// A handle that is gone still leads to what was there, as long as nobody took the memory: without the verifier a
-/// driver is told that the context is missing, where it was missing before.
 #[inline]
 pub(super) fn find<'m, T: Any>(m: &'m mut Machine, object: Object, prefix: &str, name: &str) -> Option<&'m mut T> {
-    let wanted = TypeId::of::<T>();
-    if let Some(at) = fx(m).header(object).and_then(|header| header.find(wanted)) {
-        return object.header(m).contexts[at].value.downcast_mut();
+    if object.kind == Kind::Null {
+        verifier::null_parameter(m, None, DDI);
     }
-    missing(m, object, prefix, name);
-    None
+    let exit = m.exit();
+    fx_mut(m).context_of(exit, object, prefix, name)
 }
 
-#[cold]
-fn missing(m: &mut Machine, object: Object, prefix: &str, name: &str) {
-    const DDI: &str = "WdfObjectGetTypedContextWorker";
-    let driver = match object.find(m) {
-        Found::Live { driver, .. } => driver,
-        Found::Freed { driver, had_contexts: false, .. } if !driver.verifier_on(m) => driver,
-        Found::Null => verifier::null_parameter(m, None, DDI),
-        Found::Freed { .. } | Found::Gone => verifier::stale_handle(m.exit(), object, 0),
-    };
-    let name = driver.word_of_text(m, &format!("{prefix}{}", short_name(name)));
-    trace(m, driver, &sites::CONTEXT_MISSING, [name, object.address()]);
+const DDI: &str = "WdfObjectGetTypedContextWorker";
+
+impl Framework {
+    #[inline]
+    fn context_of<T: Any>(&mut self, exit: Exit, object: Object, prefix: &str, name: &str) -> Option<&mut T> {
+        match self.header(object).and_then(|header| header.find(TypeId::of::<T>())) {
+            Some(at) => self.header_mut(object)?.contexts[at].value.downcast_mut(),
+            None => {
+                self.context_is_missing(exit, object, prefix, name);
+                None
+            }
+        }
+    }
+
+    /// A handle that is gone still leads to what was there, as long as nobody took the memory: without the verifier a
+    /// driver is told that the context is missing, where it was missing before.
+    #[cold]
+    fn context_is_missing(&mut self, exit: Exit, object: Object, prefix: &str, name: &str) {
+        let driver = match Framework::find(self, object) {
+            Found::Live { driver, .. } => Some(driver),
+            Found::Freed { driver, had_contexts: false, .. } => Some(driver).filter(|&driver| !self.verifies(driver)),
+            Found::Null | Found::Freed { .. } | Found::Gone => None,
+        };
+        let Some(body) = driver.and_then(|driver| self.drivers.get_mut(driver.id())) else {
+            verifier::stale_handle(exit, object, 0);
+        };
+        let name = body.log.word_of_text(&format!("{prefix}{}", short_name(name)));
+        body.trace(&sites::CONTEXT_MISSING, [name, object.address()]);
+    }
+
+    fn verifies(&self, driver: Driver) -> bool {
+        self.drivers.get(driver.id()).is_some_and(|body| body.verifier)
+    }
 }
 
 /// WdfObjectAllocateContext.
@@ -123,12 +141,5 @@ impl Object {
         let header = self.header(m);
         header.marks.had_contexts = !header.contexts.is_empty();
         header.contexts.clear();
-    }
-}
-
-impl Driver {
-    /// A text as a word of the driver's log records.
-    fn word_of_text(self, m: &mut Machine, text: &str) -> u64 {
-        fx_mut(m).drivers.get_mut(self.id()).map_or(0, |body| body.log.word_of_text(text))
     }
 }

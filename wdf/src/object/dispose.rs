@@ -292,6 +292,6 @@ impl Object {
 
     /// Whether WdfObjectDelete is refused for the object.
     pub fn is_protected(self, m: &Machine) -> bool {
-        handle::is_protected(m, self)
+        handle::is_protected(fx(m), self)
     }
 }

@@ -12,7 +12,7 @@ use super::custom_type::{self, CustomType};
 use super::{Attributes, Kind, Object, ObjectCallback, context};
 use crate::device::DeviceKind;
 use crate::driver::Driver;
-use crate::framework::{fx, trace};
+use crate::framework::{Framework, trace};
 use crate::sync::presentation;
 use crate::trace::sites;
 use crate::verifier;
@@ -182,10 +182,10 @@ pub trait Deletable: Handle {
 impl<T: Handle> Deletable for T {}
 
 /// Whether a driver may not delete the object.
-pub(super) fn is_protected(m: &Machine, object: Object) -> bool {
+pub(super) fn is_protected(fx: &Framework, object: Object) -> bool {
     match object.kind {
         Kind::Driver | Kind::IoPackage => true,
-        Kind::Device => fx(m).devices.get(object.id).is_some_and(|body| body.kind != DeviceKind::Control),
-        _ => fx(m).header(object).is_some_and(|header| header.marks.no_delete),
+        Kind::Device => fx.devices.get(object.id).is_some_and(|body| body.kind != DeviceKind::Control),
+        _ => fx.header(object).is_some_and(|header| header.marks.no_delete),
     }
 }

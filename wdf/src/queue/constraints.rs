@@ -37,6 +37,12 @@ impl Queue {
     #[inline]
     pub(super) fn call_driver<R>(self, m: &mut Machine, callback: impl FnOnce(&mut Machine) -> R) -> R {
         let locks = self.body(m).constraints.locks_by_itself();
+        self.under_lock(m, locks, callback)
+    }
+
+    /// As [`Queue::call_driver`], for who knows already whether it takes the lock.
+    #[inline]
+    pub(super) fn under_lock<R>(self, m: &mut Machine, locks: bool, callback: impl FnOnce(&mut Machine) -> R) -> R {
         let owner = if locks { presentation::lender(m, self.0) } else { None };
         presentation::hold(m, owner, callback)
     }
