@@ -132,6 +132,14 @@ impl<'m> Fx<'m> {
         body.is_spent() && self.state.requests.release(request.0.id)
     }
 
+    /// Deletes a request, if that needs nothing but a look. Returns whether it did.
+    #[inline]
+    pub(crate) fn end_request(&mut self, request: Request) -> bool {
+        let body = self.state.requests.get_mut(request.0.id);
+        body.is_some_and(|body| body.header.references == 1 && body.is_spent())
+            && self.state.requests.release(request.0.id)
+    }
+
     /// The body of an upper layer's object.
     #[inline]
     pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {

@@ -307,6 +307,8 @@ impl Queue {
     /// Source: S/irphandlers/io/fxioqueue.cpp:470-590.
     pub(crate) fn dispose(self, m: &mut Machine) {
         self.empty(m, true, None);
+        let device = self.device(m);
+        device.body(m).queues.retain(|&queue| queue != self);
         self.dispatch_events(m, None);
         m.wait("the driver to complete the requests of a queue that is deleted", move |m| {
             fx(m).queues.get(self.0.id).is_none_or(|body| body.driver_count == 0 && body.waiting.is_empty())

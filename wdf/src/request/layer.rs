@@ -96,13 +96,12 @@ impl Request {
     ///
     /// Source: S/core/fxrequest.cpp:1116-1230 (PreProcessSendAndForget, PostProcessSendAndForget).
     pub fn begin_to_forget(self, m: &mut Machine) -> Option<Queue> {
+        if !self.body(m).header.is_bare() {
+            self.dispose_before_irp(m);
+        }
         let body = self.body(m);
         body.irp = None;
-        let queue = body.queue.take();
-        if self.0.early_dispose(m) {
-            self.0.destroy_children(m);
-        }
-        queue
+        body.queue.take()
     }
 
     /// The IRP is on its way: the queue may give the next request, and this one goes.

@@ -237,6 +237,7 @@ sites! {
     REQUEST_MEMORY_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFREQUEST 0x%p, PIRP 0x%p, Major Function 0x%x,  completed with outstanding references on WDFMEMORY 0x%p or 0x%p retrieved from this request";
     REQUEST_INPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
     REQUEST_OUTPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "IOCTL output WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
+    REQUEST_DISPOSE_DEFERRED = Error TRACINGREQUEST "FxRequest::Vf_VerifierBreakpoint_RequestEarlyDisposeDeferred" "WDFREQUEST %p deferred the dispose operation. Usually this indicates that some child object of the WDFREQUEST requires passive level disposal (e.g. WDFTIMER). This is not supported. Either ensure that the WDFREQUEST always completes at passive level, or do not parent the object to the WDFREQUEST.";
     REQUEST_CONVERT = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Converting WDF NTSTATUS value 0x%x...";
     REQUEST_CONVERT_UNKNOWN = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Unknown WDF NTSTATUS 0x%x";
     REQUEST_CONVERTED = Error TRACINGREQUEST "FxRequest::CompleteInternal" "... to %!STATUS!";
