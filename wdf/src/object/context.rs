@@ -139,7 +139,7 @@ impl Object {
             }
         }
         let header = self.header(m);
-        header.marks.had_contexts = !header.contexts.is_empty();
+        header.marks.had_contexts = header.contexts.iter().any(|slot| slot.type_id != TypeId::of::<()>());
         header.contexts.clear();
     }
 }

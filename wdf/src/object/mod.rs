@@ -72,7 +72,7 @@ pub(crate) struct Marks {
     early_disposed: bool,
     /// Its states are in the log.
     pub(crate) traced: bool,
-    /// It is gone, and had contexts.
+    /// It is gone, and had typed contexts.
     had_contexts: bool,
 }
 
