@@ -52,7 +52,7 @@ fn bench() -> Bench {
         let seen = m.extension_mut::<Seen>();
         seen.held_at_cleanup = Some(seen.held.len());
     });
-    let target = machine.run(|m| IoTarget::create(m, device, attributes)).unwrap();
+    let target = machine.run(|m| IoTarget::create(m, device, attributes).unwrap()).unwrap();
     machine.run(|m| target.open_existing_device(m, lower)).unwrap().unwrap();
     let opened_at = driver.log_sequence(&machine);
     Bench { machine, driver, target, opened_at }

@@ -33,7 +33,7 @@ fn bench(stack: i8, target_size: i8, verifier: bool) -> Bench {
     let lower = machine.create_device(plain);
     machine[lower].stack_size = target_size;
     let device = *driver.context::<Created>(&mut machine);
-    let target = machine.run(|m| IoTarget::create(m, device.0, Attributes::none())).unwrap();
+    let target = machine.run(|m| IoTarget::create(m, device.0, Attributes::none()).unwrap()).unwrap();
     Bench { machine, driver, target, lower }
 }
 
@@ -70,7 +70,7 @@ impl Bench {
 
     fn created(&mut self) -> Request {
         let driver = self.driver;
-        self.machine.run(|m| Request::create(m, driver, Attributes::none())).unwrap()
+        self.machine.run(|m| Request::create(m, driver, Attributes::none()).unwrap()).unwrap()
     }
 
     fn format(&mut self, request: Request, call: Call) -> Result<(), NtStatus> {
@@ -196,7 +196,7 @@ fn an_irp_of_the_drivers_own_is_replaced_only_if_the_framework_may_free_it() {
             .machine
             .run(|m| {
                 let irp = m.allocate_irp(3).unwrap();
-                (irp, Request::create_from_irp(m, driver, irp, frees_irp, Attributes::none()))
+                (irp, Request::create_from_irp(m, driver, irp, frees_irp, Attributes::none()).unwrap())
             })
             .unwrap();
         assert_eq!(bench.format(request, Call::InternalIoctl), expected);

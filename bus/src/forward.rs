@@ -85,7 +85,7 @@ fn forward_own(
     call: FormatCall,
 ) -> Result<(), NtStatus> {
     let driver = bus.driver(m);
-    let own = Request::create(m, driver, Attributes::none().parent(bus));
+    let own = Request::create(m, driver, Attributes::none().parent(bus))?;
     let input = original.input_memory(m).map_or(Data::None, part_after_id);
     let output = original.output_memory(m).map_or(Data::None, Data::Memory);
     let formatted = format(m, call, target, own, code, input, output);

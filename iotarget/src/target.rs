@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use vbus_wdf::layer::{
-    Class, Fx, body_of, check_handle, create_general, default_target, peek_body, replace_irp, sites, take_over, trace,
+    Allowed, Class, Fx, body_of, check_handle, create_general, default_target, peek_body, replace_irp, sites,
+    take_over, trace,
 };
-use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Ownership, Request};
+use vbus_wdf::{Attributes, Device, Driver, Handle, HandleType, Object, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
 
@@ -51,7 +52,10 @@ impl TargetState {
 /// FX_TYPE_IO_TARGET.
 const TYPE_NUMBER: u16 = 0x1200;
 
-pub(crate) static CLASS: Class = Class { dispose, ..Class::new(TYPE_NUMBER) };
+/// A target waits for its requests when it goes, which needs PASSIVE_LEVEL.
+///
+/// Source: S/targets/general/fxiotarget.cpp:87.
+pub(crate) static CLASS: Class = Class { dispose, passive: true, ..Class::new(TYPE_NUMBER) };
 
 pub(crate) struct TargetBody {
     pub(crate) driver: Driver,
@@ -102,12 +106,21 @@ impl IoTarget {
     /// `WdfIoTargetCreate`: a remote target, open on nothing. Its parent is the device unless `attributes` say
     /// otherwise.
     ///
-    /// Source: S/targets/general/fxiotargetapi.cpp:380-470.
-    pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> IoTarget {
+    /// # Errors
+    /// STATUS_INVALID_DEVICE_REQUEST for a parent that is not below the device, STATUS_WDF_EXECUTION_LEVEL_INVALID and
+    /// STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes with those, STATUS_DELETE_PENDING for a parent that is
+    /// being deleted.
+    ///
+    /// Source: S/targets/general/fxiotargetapi.cpp:380-470, S/targets/general/fxiotargetremote.cpp:80-165.
+    pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> Result<IoTarget, NtStatus> {
         let driver = device.driver(m);
+        attributes.validate(m, driver, Allowed::Neither)?;
         trace(m, driver, &sites::TARGET_CREATE, [device.object().handle()]);
+        if let Some(parent) = attributes.parent_object() {
+            below_device(m, driver, device, parent)?;
+        }
         let body = TargetBody::new(driver, true);
-        IoTarget(create_general(m, driver, &CLASS, body, device, attributes))
+        create_general(m, driver, &CLASS, body, device, attributes).map(IoTarget)
     }
 
     /// `WdfDeviceGetIoTarget`: the device below, with the StackSize that it had when `device` was created.
@@ -128,6 +141,13 @@ impl IoTarget {
             take_over(m, object, &CLASS, body);
         }
         Some(IoTarget(object))
+    }
+
+    /// `WdfDeviceGetIoTarget` with a handle that a driver took for a device's: a cast in C.
+    pub fn of_handle(m: &mut Machine, driver: Driver, handle: Object) -> Option<IoTarget> {
+        handle.expect_type(m, driver, HandleType::DeviceBase);
+        let device = Device::from_handle(m, driver, handle);
+        IoTarget::default_of(m, device)
     }
 
     /// A handle that a driver took for an I/O target's: a cast in C.
@@ -163,7 +183,7 @@ impl IoTarget {
             return Err(STATUS_INVALID_DEVICE_STATE);
         }
         let irp = m.allocate_irp(stack_size)?;
-        let request = Request::create(m, driver, attributes);
+        let request = Request::create(m, driver, attributes).inspect_err(|_| irp.free(m))?;
         replace_irp(m, request, irp, Ownership::Internal);
         Ok(request)
     }
@@ -198,6 +218,23 @@ impl IoTarget {
     pub(crate) fn stop_event(self) -> u64 {
         self.0.address() + 0x98
     }
+}
+
+/// A target's parent must be its device, or below it.
+///
+/// Source: S/targets/general/fxiotargetremote.cpp:92-125.
+fn below_device(m: &mut Machine, driver: Driver, device: Device, parent: Object) -> Result<(), NtStatus> {
+    let status = STATUS_INVALID_DEVICE_REQUEST;
+    parent.expect_type(m, driver, HandleType::Object);
+    match parent.search_for_device(m) {
+        Some(above) if above == device => return Ok(()),
+        Some(above) => {
+            let handles = [parent.handle(), above.object().handle(), device.object().handle()];
+            trace(m, driver, &sites::TARGET_OTHER_DEVICE, [handles[0], handles[1], handles[2], status.0.into()]);
+        }
+        None => trace(m, driver, &sites::TARGET_NO_DEVICE, [parent.handle(), status.0.into()]),
+    }
+    Err(status)
 }
 
 fn dispose(m: &mut Machine, object: Object) {

@@ -37,8 +37,7 @@ struct Wanted {
 pub fn run(case: &Case) -> Vec<Event> {
     let mut m = machine(Behaviour::succeed(4));
     m.add_extension(Scene { wanted: wanted(case), device: None, queue: None, second: None });
-    let config =
-        DriverConfig { device_add: Some(device_add), verbose: true, verifier: case.is_set("ver"), log_pages: 16 };
+    let config = driver_config(case, device_add);
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none());
     let pdo = target_device(&mut m, 1, "<PDO0>");
     let pdo_driver = pdo.driver(&mut m);

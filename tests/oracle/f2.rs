@@ -23,12 +23,12 @@ pub fn run(case: &Case) -> Vec<Event> {
 fn play(m: &mut Machine, case: &Case, driver: Driver, [first, second]: [IoTarget; 2]) {
     let mode = case.text_of("mode");
     let request = match mode {
-        "create" => Request::create(m, driver, Attributes::none()),
+        "create" => Request::create(m, driver, Attributes::none()).unwrap(),
         "createWithTarget" => first.create_request(m, Attributes::none()).unwrap(),
         _ => {
             let irp = m.allocate_irp(case.number_of("S")).unwrap();
             irp_name(m, irp);
-            Request::create_from_irp(m, driver, irp, mode == "fromIrpFree", Attributes::none())
+            Request::create_from_irp(m, driver, irp, mode == "fromIrpFree", Attributes::none()).unwrap()
         }
     };
     request_name(m, request);

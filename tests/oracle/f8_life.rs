@@ -56,10 +56,12 @@ pub fn run(case: &Case) -> Vec<Event> {
         shutdown: case.is_set("shutdownNotification"),
     };
     m.add_extension(Scene { wanted, ..Scene::default() });
-    let config =
-        DriverConfig { device_add: Some(device_add), verbose: true, verifier: case.is_set("ver"), log_pages: 16 };
+    let config = DriverConfig { unload: Some(|_, _| {}), ..driver_config(case, device_add) };
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none());
     name(&mut m, driver.object().handle(), "<DRIVER>");
+    let driver_object = driver.driver_object(&m).address();
+    name(&mut m, driver_object, "<DRVOBJ>");
+    name(&mut m, driver.globals_address(), "<FXGLOBALS>");
     m.extension_mut::<Scene>().driver = Some(driver);
     let outcome = m.run(|m| {
         make_device(m, driver, case.text_of("kind"));
@@ -91,7 +93,7 @@ fn make_device(m: &mut Machine, driver: Driver, kind: &str) {
     m.on_pnp_request(asked);
     if kind == "control" {
         start(m, driver);
-        let init = DeviceInit::control(driver, "\\Device\\Oracle");
+        let init = DeviceInit::control(driver, "\\Device\\OracleC");
         _ = create(m, init);
         return;
     }
@@ -121,6 +123,8 @@ fn make_bus(m: &mut Machine, driver: Driver, bottom: DeviceObject) -> Device {
     let bus_object = bus.device_object(m);
     name(m, bus.object().handle(), "<BUS>");
     name(m, bus_object.address(), "<BUSFDO>");
+    let target = vbus::wdf::layer::default_target(m, bus).unwrap();
+    name(m, target.handle(), "<BUSTGT>");
     send_pnp(m, bus_object, PnpMinor::StartDevice);
     let kind = scene(m).wanted.kind.split_off("bus of ".len());
     scene(m).wanted.kind = kind;
@@ -436,7 +440,11 @@ fn play(m: &mut Machine, step: &str) {
             device.resume_idle(m);
             record(m, "resumeIdle".to_owned());
         }
-        "unload" => record(m, "unload".to_owned()),
+        "unload" => {
+            record(m, "unload".to_owned());
+            let driver = scene(m).driver.unwrap();
+            driver.unload(m);
+        }
         state => power(m, state),
     }
 }

@@ -6,6 +6,7 @@
 
 mod case;
 mod f1;
+mod f10_objects;
 mod f11_callers;
 mod f2;
 mod f3;
@@ -15,6 +16,7 @@ mod f5_queue;
 mod f5_stacksize;
 mod f6;
 mod f7;
+
 #[allow(dead_code)]
 mod f8_life;
 mod world;
@@ -33,6 +35,7 @@ const SHOWN: usize = 3;
 fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
     match name {
         "F1" => Some(f1::run),
+        "F10_objects" => Some(f10_objects::run),
         "F11_callers" => Some(f11_callers::run),
         "F2" => Some(f2::run),
         "F3" => Some(f3::run),
@@ -42,7 +45,7 @@ fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
         "F5_stacksize" => Some(f5_stacksize::run),
         "F6" => Some(f6::run),
         "F7" => Some(f7::run),
-        // "F8_life" => Some(f8_life::run), once drivers are unloaded, and interfaces and capabilities are seen.
+        // "F8_life" => Some(f8_life::run), once interfaces and capabilities are seen.
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use vbus::wdm::{
     PnpParameters, RelationType, Step, Stop,
 };
 
-use super::case::{Event, trace_text};
+use super::case::{Case, Event, trace_text};
 
 /// The control code of every request of the cases.
 pub const CODE: IoctlCode = IoctlCode(0x0022_0003);
@@ -349,6 +349,17 @@ fn ask_pnp(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: P
     (m[irp].io_status.status, std::mem::take(&mut m[irp].pnp_answer))
 }
 
+/// A driver of a case, with everything in its log.
+pub fn driver_config(case: &Case, device_add: DeviceAdd) -> DriverConfig {
+    DriverConfig {
+        device_add: Some(device_add),
+        verbose: true,
+        verifier: case.is_set("ver"),
+        log_pages: 16,
+        ..DriverConfig::default()
+    }
+}
+
 /// Calls a driver's AddDevice for a PDO.
 pub fn add_device_to(m: &mut Machine, driver: Driver, pdo: DeviceObject) -> NtStatus {
     let driver_object = driver.driver_object(m);
@@ -464,7 +475,13 @@ struct Made {
 }
 
 pub fn fixture(m: &mut Machine, verifier: bool, on_request: Option<fn(&mut Machine, Queue, Request)>) -> Fixture {
-    let config = DriverConfig { device_add: Some(device_add), verbose: true, verifier, log_pages: 16 };
+    let config = DriverConfig {
+        device_add: Some(device_add),
+        verbose: true,
+        verifier,
+        log_pages: 16,
+        ..DriverConfig::default()
+    };
     let driver = Driver::create(m, "oracle", config, Attributes::none().context(Made { on_request, device: None }));
     let function = Some(driver.driver_object(m));
     m.install(Installation { hardware_id: "ROOT\\ORACLE".into(), function, ..Installation::default() });
@@ -491,7 +508,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
 
 /// A remote target of the device, open on a plain device.
 pub fn open_target(m: &mut Machine, device: Device, on: DeviceObject, name_it: &str) -> IoTarget {
-    let target = IoTarget::create(m, device, Attributes::none());
+    let target = IoTarget::create(m, device, Attributes::none()).unwrap();
     target.open_existing_device(m, on).unwrap();
     name(m, target.object().handle(), name_it);
     target

@@ -7,7 +7,7 @@
 
 use std::any::Any;
 
-use vbus_wdm::Machine;
+use vbus_wdm::{Machine, NtStatus};
 
 use crate::device::Device;
 use crate::framework::{fx_mut, trace};
@@ -23,10 +23,11 @@ const DISPOSE_EVENT_OFFSET: u64 = 0xD0;
 /// A target that nobody has used has no requests to wait for; it says so all the same.
 static UNUSED: Class = Class { dispose: disposed, ..Class::new(TYPE_NUMBER) };
 
-pub(crate) fn create(m: &mut Machine, device: Device) {
+pub(crate) fn create(m: &mut Machine, device: Device) -> Result<(), NtStatus> {
     let driver = device.driver(m);
-    let target = create_general(m, driver, &UNUSED, (), device, Attributes::none());
+    let target = create_general(m, driver, &UNUSED, (), device, Attributes::none())?;
     device.body(m).default_target = Some(target);
+    Ok(())
 }
 
 fn disposed(m: &mut Machine, target: Object) {

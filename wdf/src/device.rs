@@ -11,10 +11,12 @@ use crate::driver::Driver;
 use crate::file::{FileConfig, WdfFileObject};
 use crate::framework::{fx, fx_mut, take_fx, trace};
 use crate::io_package::{InCallerContext, WdmIrpDispatch};
-use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::object::{Allowed, Attributes, DisposeList, Handle, HandleType, Header, Kind, Object};
 use crate::pnp::callbacks::{Notice, PnpCallbacks};
 use crate::pnp::{self, PnpData};
+use crate::pool;
 use crate::queue::{Queue, QueueConfig};
+use crate::sync::presentation::{self, CallbackLock, Constraints};
 use crate::trace::sites;
 use crate::verifier;
 
@@ -51,6 +53,11 @@ pub enum DeviceKind {
 #[derive(Default)]
 pub(crate) struct DeviceBody {
     pub(crate) header: Header,
+    /// The I/O package, which the device's queues are children of unless their attributes say otherwise.
+    pub(crate) package: Header,
+    pub(crate) dispose_list: DisposeList,
+    pub(crate) constraints: Constraints,
+    pub(crate) lock: CallbackLock,
     pub(crate) kind: DeviceKind,
     pub(crate) device_object: Option<DeviceObject>,
     pub(crate) lower: Option<DeviceObject>,
@@ -67,6 +74,8 @@ pub(crate) struct DeviceBody {
     /// EvtDeviceShutdownNotification.
     pub(crate) shutdown: Option<Notice>,
     pub(crate) files: FileConfig,
+    /// File callbacks run under the device's presentation lock.
+    files_share_lock: bool,
     /// The manual queue through which creates reach EvtDeviceFileCreate.
     pub(crate) create_queue: Option<Queue>,
     pub(crate) open_files: Vec<(Option<FileObject>, WdfFileObject)>,
@@ -122,10 +131,14 @@ impl DeviceInit {
     pub fn create(self, m: &mut Machine, attributes: Attributes) -> Result<Device, NtStatus> {
         let driver = self.driver;
         self.refuse_misuse(m)?;
+        attributes.validate(m, driver, Allowed::Both)?;
         let driver_object = driver.driver_object(m);
         let device_object = m.create_device(driver_object);
         let place = self.place(m, device_object).inspect_err(|_| device_object.delete(m))?;
-        let device = self.allocate(m, device_object, &place, attributes);
+        let device = self.allocate(m, device_object, &place, attributes).inspect_err(|_| {
+            device_object.detach(m);
+            device_object.delete(m);
+        })?;
         let address = device.0.address() + PACKAGE_OFFSET;
         trace(m, driver, &sites::IO_CONSTRUCTED, [address]);
         pnp::package_created(m, device);
@@ -133,14 +146,18 @@ impl DeviceInit {
         let remove_lock = self.takes_remove_lock();
         let extra = i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
         m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
+        device.body(m).files_share_lock = self.files.shares_lock(m, device).inspect_err(|_| {
+            clean_up(m, device);
+            destroy(m, device);
+        })?;
         match place.kind {
             DeviceKind::Fdo | DeviceKind::Filter => {
                 if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
                     body.added = Some(device_object);
                 }
-                child_list::create(m, device, self.children);
+                child_list::create(m, device, self.children)?;
                 self.make_create_queue(m, device)?;
-                default_target::create(m, device);
+                default_target::create(m, device)?;
             }
             DeviceKind::Pdo => {
                 if self.name.is_some() {
@@ -151,11 +168,14 @@ impl DeviceInit {
             }
             DeviceKind::Control => {
                 self.make_create_queue(m, device)?;
+                pool::init_freed(m, driver, self.name.as_deref());
                 return Ok(device);
             }
         }
-        if let InitKind::Child { described: Some((list, id)), .. } = self.kind {
-            list.device_created(m, id, device);
+        match self.kind {
+            InitKind::Child { described: Some((list, id)), .. } => list.device_created(m, id, device),
+            InitKind::Child { described: None, .. } => pool::init_freed(m, driver, self.name.as_deref()),
+            InitKind::Stack { .. } | InitKind::Control => {}
         }
         pnp::device_created(m, device);
         Ok(device)
@@ -221,15 +241,26 @@ impl DeviceInit {
         Ok(place)
     }
 
-    fn allocate(&self, m: &mut Machine, device_object: DeviceObject, place: &Place, attributes: Attributes) -> Device {
+    fn allocate(
+        &self,
+        m: &mut Machine,
+        device_object: DeviceObject,
+        place: &Place,
+        attributes: Attributes,
+    ) -> Result<Device, NtStatus> {
         let driver = self.driver;
         let lower_stack_size = place.lower.map_or(0, |lower| m[lower].stack_size);
+        let inherited = fx(m).drivers.get(driver.id()).map(|body| body.constraints).unwrap_or_default();
         let (id, body) = fx_mut(m).devices.take();
-        let device = Device(Object { kind: Kind::Device, id });
-        let mut header = std::mem::take(&mut body.header);
-        header.initialize(driver, attributes);
+        let device = Device::from_id(id);
+        let (mut header, mut package) = (std::mem::take(&mut body.header), std::mem::take(&mut body.package));
+        header.initialize(driver);
+        header.marks.passive_dispose = true;
+        package.initialize(driver);
         *body = DeviceBody {
             header,
+            package,
+            constraints: Constraints::of(&attributes, inherited),
             kind: place.kind,
             device_object: Some(device_object),
             lower: place.lower,
@@ -252,7 +283,11 @@ impl DeviceInit {
             ..DeviceBody::default()
         };
         m[device_object].context = Context(id.to_word());
-        device.0.set_parent(m, driver.0);
+        if let Some(parent) = place.parent {
+            parent.0.add_reference(m);
+        }
+        device.0.commit(m, driver.0, attributes)?;
+        device.package().commit(m, device.0, Attributes::none())?;
         match place.kind {
             DeviceKind::Filter => device.copy_pageable_from_below(m),
             DeviceKind::Fdo | DeviceKind::Pdo => m[device_object].power_pageable = self.power_pageable,
@@ -260,7 +295,7 @@ impl DeviceInit {
         }
         let pageable = m[device_object].power_pageable;
         device.body(m).pnp.set_pageable_capable(pageable);
-        device
+        Ok(device)
     }
 
     /// The list that a PDO belongs to: the one that asked for it, or its parent's for static children.
@@ -291,9 +326,25 @@ struct Place {
 }
 
 /// The I/O package lies behind its device in the same allocation.
-const PACKAGE_OFFSET: u64 = 0x150;
+pub(crate) const PACKAGE_OFFSET: u64 = 0x150;
 
 impl Device {
+    #[inline]
+    pub(crate) fn from_id(id: Id) -> Device {
+        Device(Object { kind: Kind::Device, id })
+    }
+
+    /// A handle that a driver took for a WDFDEVICE: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> Device {
+        handle.expect_type(m, driver, HandleType::Device);
+        Device(handle)
+    }
+
+    /// The I/O package: the parent of the device's queues.
+    pub(crate) fn package(self) -> Object {
+        Object { kind: Kind::IoPackage, id: self.0.id }
+    }
+
     /// The device object, where only the framework's state can be looked at.
     pub(crate) fn peek_device_object(self, m: &Machine) -> Option<DeviceObject> {
         fx(m).devices.get(self.0.id)?.device_object
@@ -333,6 +384,12 @@ impl Device {
     /// Whether the PDO was created with WdfPdoInitAllowForwardingRequestToParent.
     pub(crate) fn forwards_to_parent(self, m: &mut Machine) -> bool {
         self.body(m).forward_to_parent
+    }
+
+    /// Calls a driver's file callback, under the presentation lock if the synchronization scope asks for that.
+    pub(crate) fn call_for_file<R>(self, m: &mut Machine, callback: impl FnOnce(&mut Machine) -> R) -> R {
+        let owner = self.body(m).files_share_lock.then_some(self.0);
+        presentation::hold(m, owner, callback)
     }
 
     /// `WdfDeviceGetDefaultQueue`.
@@ -410,8 +467,7 @@ impl Device {
     /// The device that a device object belongs to, if it is the framework's.
     #[inline]
     pub(crate) fn of(m: &mut Machine, device_object: DeviceObject) -> Option<Device> {
-        let id = vbus_wdm::Id::from_word(m[device_object].context.0)?;
-        Some(Device(Object { kind: Kind::Device, id }))
+        Id::from_word(m[device_object].context.0).map(Device::from_id)
     }
 }
 
@@ -441,23 +497,56 @@ pub(crate) fn delete_failed(m: &mut Machine, device: Device, status: NtStatus) -
     if filter { STATUS_SUCCESS } else { status }
 }
 
-/// Takes the device off its stack and out of the machine. What it is made of goes first; removal did that already, a
-/// control device and a failed AddDevice did not.
+/// The cleanup half of a device's end, and the whole end of everything below it.
 ///
-/// Source: S/core/km/fxdevicekm.cpp:320-400.
-pub(crate) fn destroy(m: &mut Machine, device: Device) {
-    device.0.dispose(m);
+/// Source: S/irphandlers/pnp/pnpstatemachine.cpp:2030-2062; S/core/fxdevice.cpp:636-645.
+pub(crate) fn clean_up(m: &mut Machine, device: Device) {
+    device.0.early_dispose(m);
     device.0.destroy_children(m);
+    device.0.wait_for_dispose_list(m);
+}
+
+/// Takes the device off its stack and out of the machine, after its cleanup.
+pub(crate) fn destroy(m: &mut Machine, device: Device) {
+    delete_device_object(m, device);
+    device.0.delete_object(m);
+}
+
+/// FxDevice::Destroy.
+///
+/// Source: S/core/km/fxdevicekm.cpp:320-392.
+fn delete_device_object(m: &mut Machine, device: Device) {
     let driver: Driver = device.driver(m);
     let device_object = device.device_object(m);
     let lower = device.lower_device(m);
     let arguments = [device_object.address(), device.0.handle(), lower.map_or(0, DeviceObject::address)];
     trace(m, driver, &sites::DEVICE_DELETING, arguments);
-    let package = device.0.address() + PACKAGE_OFFSET;
     device_object.detach(m);
     device_object.delete(m);
-    device.0.destroy_now(m);
-    trace(m, driver, &sites::IO_DESTROYED, [package]);
+}
+
+/// The device's own disposal. A control device's is all of its end, as no PnP IRP comes for it.
+///
+/// Source: S/core/fxdevice.cpp:1284-1336.
+pub(crate) fn disposed(m: &mut Machine, device: Device) {
+    device.0.call_cleanup(m);
+    if device.body(m).kind == DeviceKind::Control {
+        device.0.destroy_children(m);
+        device.0.wait_for_dispose_list(m);
+        delete_device_object(m, device);
+    }
+}
+
+/// The last reference is gone, and with it the device's I/O package.
+pub(crate) fn destroyed(m: &mut Machine, device: Device) {
+    let driver: Driver = device.driver(m);
+    let parent = device.body(m).parent;
+    fx_mut(m).devices.release(device.0.id);
+    trace(m, driver, &sites::IO_DESTROYED, [device.package().address()]);
+    // A PDO holds on to its bus.
+    if let Some(parent) = parent {
+        parent.0.release(m);
+    }
 }
 
 /// `WdfObjectDelete` of a control device: nobody opens it any more, and it goes with its last file.
@@ -469,7 +558,7 @@ pub(crate) fn delete_control(m: &mut Machine, device: Device) {
     let body = device.body(m);
     body.deleted = true;
     if body.open_handles == 0 {
-        destroy(m, device);
+        device.0.delete_object(m);
     }
 }
 
@@ -478,6 +567,6 @@ pub(crate) fn handle_closed(m: &mut Machine, device: Device) {
     let body = device.body(m);
     body.open_handles = body.open_handles.saturating_sub(1);
     if body.deleted && body.open_handles == 0 {
-        destroy(m, device);
+        device.0.delete_object(m);
     }
 }

@@ -6,7 +6,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, Major, NtStatus};
 
 use crate::device::{Device, DeviceKind};
-use crate::framework::{fx_mut, trace};
+use crate::framework::{fx, fx_mut, trace};
 use crate::object::Handle;
 use crate::queue::Queue;
 use crate::trace::sites;
@@ -112,6 +112,8 @@ pub(crate) fn for_each_queue(m: &mut Machine, device: Device, mut act: impl FnMu
         None => return,
     };
     for queue in queues {
-        act(m, queue);
+        if fx(m).devices.get(device.0.id).is_some_and(|body| body.queues.contains(&queue)) {
+            act(m, queue);
+        }
     }
 }

@@ -94,7 +94,7 @@ fn ask_driver(
     }
     // Cancelled meanwhile, it is gone.
     if let Ok(request) = queue.retrieve_found_or_next(m, request) {
-        on_create(m, device, request, opened);
+        device.call_for_file(m, |m| on_create(m, device, request, opened));
     }
     STATUS_PENDING
 }
@@ -128,7 +128,7 @@ fn fail(m: &mut Machine, device: Device, irp: Irp, status: NtStatus) -> NtStatus
 fn cleanup(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -> NtStatus {
     let found = file::find(m, device, file);
     if let Some(on_cleanup) = device.body(m).files.on_cleanup {
-        on_cleanup(m, device, found.ok().flatten());
+        device.call_for_file(m, |m| on_cleanup(m, device, found.ok().flatten()));
     }
     if let Some(file) = file {
         for_each_queue(m, device, |m, queue: Queue| queue.cancel_waiting_of_file(m, file));
@@ -140,7 +140,7 @@ fn cleanup(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) 
 fn close(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -> NtStatus {
     let found = file::find(m, device, file);
     if let Some(on_close) = device.body(m).files.on_close {
-        on_close(m, device, found.ok().flatten());
+        device.call_for_file(m, |m| on_close(m, device, found.ok().flatten()));
     }
     file::destroy(m, device, file);
     let status = end(m, device, irp, NtStatus::from(found.map(|_| ())));

@@ -154,6 +154,9 @@ impl Device {
             return Err(status);
         }
         self.body(m).configured[major as usize] = Some(queue);
+        if !create {
+            queue.0.protect(m);
+        }
         Ok(())
     }
 

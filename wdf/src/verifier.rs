@@ -22,6 +22,30 @@ pub fn wdf_violation(m: &Machine, driver: Option<Driver>, code: u64, parameters:
     }))
 }
 
+/// Where in the stack of whoever called a DDI its attributes lie, and the code that called it: logs and bug checks name
+/// both.
+pub(crate) const CALLERS_STACK: u64 = 0xFFFF_F801_5E1F_E6D0;
+const CALLER: u64 = 0xFFFF_F801_5C3A_2F14;
+
+/// FxPointerNotNull: a parameter that must be there is NULL. Bug check 0x10D/4 with who called.
+///
+/// Source: S/object/fxverifierbugcheck.cpp:150-198.
+#[cold]
+pub(crate) fn null_parameter(m: &mut Machine, driver: Option<Driver>, ddi: &'static str) -> ! {
+    let driver = driver.or_else(|| sole_driver(m));
+    if let Some(driver) = driver {
+        trace(m, driver, &sites::NULL_PARAMETER, [driver.globals_address()]);
+    }
+    wdf_violation(m, driver, 4, [0, CALLER], ddi)
+}
+
+/// Who gave NULL to a call that is given nothing else: known as long as one driver is loaded.
+pub(crate) fn sole_driver(m: &Machine) -> Option<Driver> {
+    let mut loaded = fx(m).drivers.iter().filter(|(_, body)| !body.unloaded);
+    let (id, _) = loaded.next()?;
+    loaded.next().is_none().then(|| Driver::from_id(id))
+}
+
 /// A handle that outlived its object, or NULL. The real framework finds freed memory behind the one, and whatever that
 /// holds by now decides; the other is WDF_INVALID_HANDLE. Whose globals they were is not known any more.
 #[cold]

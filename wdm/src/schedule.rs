@@ -100,6 +100,13 @@ impl Machine {
         self.run_dpcs();
     }
 
+    /// `KeRemoveQueueDpc`: takes back the oldest DPC that waits with this routine and context. Returns whether one did.
+    pub fn remove_dpc(&mut self, routine: Routine, context: Context) -> bool {
+        let dpcs = &mut self.schedule.dpcs;
+        let at = dpcs.iter().position(|&(queued, word)| std::ptr::fn_addr_eq(queued, routine) && word == context);
+        at.and_then(|at| dpcs.remove(at)).is_some()
+    }
+
     /// `IoQueueWorkItem`: runs at PASSIVE_LEVEL when the current code waits or is done.
     pub fn queue_work_item(&mut self, routine: Routine, context: Context) {
         self.schedule.work_items.push_back((routine, context));
@@ -254,6 +261,21 @@ mod tests {
             })
             .unwrap();
         assert_eq!(machine.extension::<Vec<u64>>(), &[0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_dpc_that_was_taken_back_does_not_run() {
+        let mut machine = noting_machine();
+        let removed = machine.run(|m| {
+            m.set_irql(Irql::Dispatch);
+            m.queue_dpc(note, Context(1));
+            m.queue_dpc(note, Context(2));
+            let removed = (m.remove_dpc(note, Context(1)), m.remove_dpc(note, Context(1)));
+            m.set_irql(Irql::Passive);
+            removed
+        });
+        assert_eq!(removed, Ok((true, false)));
+        assert_eq!(machine.extension::<Vec<u64>>(), &[2]);
     }
 
     #[test]

@@ -19,8 +19,9 @@ use vbus_wdm::{Id, Machine, NtStatus, Pool, Slab};
 
 use crate::device::Device;
 use crate::device_init::DeviceInit;
+use crate::driver::Driver;
 use crate::framework::{fx_mut, trace};
-use crate::object::{Attributes, Class, Handle, Object, body_of, create_general};
+use crate::object::{Attributes, Class, Handle, HandleType, Object, body_of, create_general};
 use crate::trace::sites;
 use crate::verifier::debug_break;
 
@@ -115,18 +116,19 @@ pub enum ChildState {
 }
 
 /// Gives an FDO or a filter its list of static children and, if it is a bus, its default list.
-pub(crate) fn create(m: &mut Machine, device: Device, config: Option<ChildListConfig>) {
-    let list = create_list(m, device, None);
+pub(crate) fn create(m: &mut Machine, device: Device, config: Option<ChildListConfig>) -> Result<(), NtStatus> {
+    let list = create_list(m, device, None)?;
     device.body(m).child_lists.push(list);
     if config.is_some() {
-        let list = create_list(m, device, config);
+        let list = create_list(m, device, config)?;
         let body = device.body(m);
         body.child_lists.push(list);
         body.default_child_list = Some(list);
     }
+    Ok(())
 }
 
-fn create_list(m: &mut Machine, device: Device, config: Option<ChildListConfig>) -> ChildList {
+fn create_list(m: &mut Machine, device: Device, config: Option<ChildListConfig>) -> Result<ChildList, NtStatus> {
     let driver = device.driver(m);
     let body = Body {
         device,
@@ -138,9 +140,9 @@ fn create_list(m: &mut Machine, device: Device, config: Option<ChildListConfig>)
         scans: 0,
         invalidation_needed: false,
     };
-    let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none()));
+    let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none())?);
     trace(m, driver, &sites::PNP_ADD_CHILD_LIST, [list.0.address(), list.0.handle()]);
-    list
+    Ok(list)
 }
 
 /// The list goes, with its device.
@@ -150,6 +152,12 @@ fn disposed(m: &mut Machine, list: Object) {
 }
 
 impl ChildList {
+    /// A handle that a driver took for a WDFCHILDLIST: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> ChildList {
+        handle.expect_type(m, driver, HandleType::ChildList);
+        ChildList(handle)
+    }
+
     fn body(self, m: &mut Machine) -> &mut Body {
         body_of(m, self.0, CHILD_LIST.type_number)
     }

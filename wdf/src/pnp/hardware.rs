@@ -103,7 +103,6 @@ impl Device {
         self.purge_queues(m, false);
         self.self_managed_io(m, SelfManagedIoEvent::Cleanup);
         self.body(m).pnp.device_state.removed = Some(true);
-        self.object().dispose(m);
-        self.object().destroy_children(m);
+        crate::device::clean_up(m, self);
     }
 }

@@ -318,8 +318,7 @@ pub(super) fn failed_init(m: &mut Machine, device: Device) -> Next {
 }
 
 pub(super) fn pdo_init_failed(m: &mut Machine, device: Device) -> Next {
-    device.object().dispose(m);
-    device.object().destroy_children(m);
+    crate::device::clean_up(m, device);
     Some(Final)
 }
 

@@ -17,7 +17,7 @@ impl Queue {
         let driver = self.driver(m);
         while let Some(request) = self.body(m).cancelled.pop_front() {
             trace(m, driver, &sites::QUEUE_CALL_CANCEL, [request.0.handle(), self.0.handle()]);
-            request.call_cancel_routine(m);
+            self.call_driver(m, |m| request.call_cancel_routine(m));
         }
     }
 
@@ -27,7 +27,7 @@ impl Queue {
         let callback = self.body(m).callbacks.cancelled_on_queue;
         while let (Some(request), Some(callback)) = (self.body(m).cancelled_on_queue.pop_front(), callback) {
             trace(m, driver, &sites::QUEUE_CALL_CANCELLED_ON_QUEUE, [request.0.handle(), self.0.handle()]);
-            callback(m, self, request);
+            self.call_driver(m, |m| callback(m, self, request));
         }
     }
 

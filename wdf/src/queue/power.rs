@@ -166,7 +166,7 @@ impl Queue {
         trace(m, driver, site, [self.0.handle(), request.0.handle()]);
         request.0.add_reference(m);
         request.in_io_stop(m, true);
-        on_stop(m, self, request, flags);
+        self.call_driver(m, |m| on_stop(m, self, request, flags));
         request.release(m);
     }
 
@@ -184,7 +184,7 @@ impl Queue {
             Some(on_resume) => {
                 trace(m, driver, &sites::POWER_RESUME_NOTIFYING, [self.0.handle(), request.0.handle()]);
                 request.0.add_reference(m);
-                on_resume(m, self, request);
+                self.call_driver(m, |m| on_resume(m, self, request));
                 request.release(m);
             }
             None => trace(m, driver, &sites::POWER_RESUME_NO_CALLBACK, [self.0.handle()]),
@@ -323,6 +323,8 @@ impl Queue {
     /// Source: S/irphandlers/io/fxioqueue.cpp:470-590.
     pub(crate) fn dispose(self, m: &mut Machine) {
         self.empty(m, true, None);
+        let device = self.device(m);
+        device.body(m).queues.retain(|&queue| queue != self);
         self.dispatch_events(m, None);
         m.wait("the driver to complete the requests of a queue that is deleted", move |m| {
             fx(m).queues.get(self.0.id).is_none_or(|body| body.driver_count == 0 && body.waiting.is_empty())

@@ -180,10 +180,19 @@ impl Queue {
     }
 
     /// The queue's loop. Every kind of event is looked at again after each callback.
-    pub(crate) fn dispatch_events(self, m: &mut Machine, mut new: Option<Request>) {
+    #[inline]
+    pub(crate) fn dispatch_events(self, m: &mut Machine, new: Option<Request>) {
+        self.dispatch(m, new, false);
+    }
+
+    /// As [`Queue::dispatch_events`], on a thread that is to be checked first or that may call the driver.
+    fn dispatch(self, m: &mut Machine, mut new: Option<Request>, may_call_driver: bool) {
         let thread = m.current_thread();
         let mut fx = take_fx(m);
         let Some(body) = fx.live_queue(self).filter(|body| !body.deleted) else { return };
+        if !may_call_driver && body.is_constrained() {
+            return self.dispatch_constrained(m, new);
+        }
         body.depth += 1;
         let driver = body.header.driver();
         let mut event = body.next_event(new);
@@ -214,10 +223,10 @@ impl Queue {
                 }
                 Event::Purged(callback, context) => {
                     trace(m, driver, &sites::QUEUE_PURGED, [self.0.handle()]);
-                    callback(m, self, context);
+                    self.call_driver(m, |m| callback(m, self, context));
                 }
                 Event::LetPowerGo => self.let_power_go(m),
-                Event::Ready(callback, context) => callback(m, self, context),
+                Event::Ready(callback, context) => self.call_driver(m, |m| callback(m, self, context)),
                 Event::Power => {
                     let state = self.body(m).power as u64;
                     trace(m, driver, &sites::QUEUE_POWER_TRANSITION, [self.0.handle(), state]);
@@ -236,6 +245,16 @@ impl Queue {
             // A callback may have taken the device, and the queue with it, away.
             let Some(next) = take_fx(m).live_queue(self).map(|body| body.next_event(new)) else { return };
             event = next;
+        }
+    }
+
+    /// Whether this thread may call the driver depends on where it is; if it may not, a new request waits.
+    #[cold]
+    fn dispatch_constrained(self, m: &mut Machine, new: Option<Request>) {
+        match (self.may_call_driver(m), new) {
+            (true, new) => self.dispatch(m, new, true),
+            (false, Some(new)) => _ = self.keep(m, new),
+            (false, None) => {}
         }
     }
 

@@ -71,8 +71,7 @@ impl Request {
         }
         if !bare && ownership == Ownership::FromIo {
             // Cleanup callbacks and the request's children go before its IRP is completed.
-            self.0.dispose(m);
-            self.0.destroy_children(m);
+            self.dispose_before_irp(m);
         }
         let body = self.body(m);
         if body.lent > 0 {
@@ -133,14 +132,33 @@ impl Request {
         verifier::wdf_violation(m, Some(driver), 3, [self.0.handle(), lent.into()], "WdfRequestComplete")
     }
 
-    /// The queue that gave the request to the driver may give the next one; then the request itself goes.
+    /// Cleanup of the request and the end of its children, while its IRP is still there. What has to wait for
+    /// PASSIVE_LEVEL comes too late.
+    ///
+    /// Source: S/core/fxrequest.cpp:726-757, 1140-1160, 2755-2780.
+    #[cold]
+    pub(super) fn dispose_before_irp(self, m: &mut Machine) {
+        let driver = self.driver(m);
+        if !self.0.early_dispose(m) && driver.verifier_on(m) {
+            trace(m, driver, &sites::REQUEST_DISPOSE_DEFERRED, [self.0.handle()]);
+            verifier::debug_break(m, driver);
+        }
+        self.0.destroy_children(m);
+    }
+
+    /// The queue that gave the request to the driver may give the next one; then the request itself goes, as soon as
+    /// nobody holds a reference.
+    ///
+    /// Source: S/core/fxrequest.cpp:888-930.
     #[inline]
     pub(crate) fn leave_queue(self, m: &mut Machine, queue: Option<Queue>) {
         let mut fx = take_fx(m);
         if let Some(queue) = queue.filter(|&queue| fx.forget_owned(queue, self)) {
             queue.dispatch_events(m, None);
         }
-        self.release(m);
+        if !take_fx(m).end_request(self) {
+            self.0.delete_object(m);
+        }
     }
 
     /// Gives a reference back.

@@ -19,7 +19,7 @@ pub struct Parts<'m, T> {
     /// The driver that the request belongs to.
     pub driver: Driver,
     /// The object's reference count.
-    pub references: &'m mut u32,
+    pub references: &'m mut i32,
     /// How often a queue took the request or gave it to the driver.
     pub moves: u32,
     /// The target that the request is out at: the framework verifier asks before it is deleted.
@@ -96,13 +96,12 @@ impl Request {
     ///
     /// Source: S/core/fxrequest.cpp:1116-1230 (PreProcessSendAndForget, PostProcessSendAndForget).
     pub fn begin_to_forget(self, m: &mut Machine) -> Option<Queue> {
+        if !self.body(m).header.is_bare() {
+            self.dispose_before_irp(m);
+        }
         let body = self.body(m);
         body.irp = None;
-        let queue = body.queue.take();
-        if self.0.dispose(m) {
-            self.0.destroy_children(m);
-        }
-        queue
+        body.queue.take()
     }
 
     /// The IRP is on its way: the queue may give the next request, and this one goes.

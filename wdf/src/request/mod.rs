@@ -18,7 +18,7 @@ use vbus_wdm::{
 use crate::device::Device;
 use crate::driver::Driver;
 use crate::framework::{Fx, fx, fx_mut, take_fx, trace};
-use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::object::{Allowed, Attributes, Handle, HandleType, Header, Kind, Object, parent_of};
 use crate::queue::{Acknowledged, Queue};
 use crate::trace::sites;
 use crate::verifier;
@@ -125,6 +125,11 @@ impl Default for RequestBody {
 }
 
 impl RequestBody {
+    /// The device that the request was dispatched to.
+    pub(crate) fn device(&self) -> Option<Device> {
+        self.device
+    }
+
     /// Whether forgetting the request needs nothing besides its place: no callbacks, no children, no IRP, no formatting.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
@@ -132,8 +137,8 @@ impl RequestBody {
     }
 
     #[inline]
-    fn initialize(&mut self, driver: Driver, irp: Option<Irp>, ownership: Ownership, attributes: Attributes) {
-        self.header.initialize(driver, attributes);
+    fn initialize(&mut self, driver: Driver, irp: Option<Irp>, ownership: Ownership) {
+        self.header.initialize(driver);
         self.irp = irp;
         self.ownership = ownership;
         self.device = None;
@@ -172,9 +177,13 @@ impl Request {
     #[inline]
     pub(crate) fn from_dispatch(fx: &mut Fx<'_>, driver: Driver, device: Device, irp: Irp) -> Request {
         let (id, body) = fx.new_request();
-        body.initialize(driver, Some(irp), Ownership::FromIo, Attributes::none());
+        body.initialize(driver, Some(irp), Ownership::FromIo);
         body.device = Some(device);
-        Request(Object { kind: Kind::Request, id })
+        let request = Request(Object { kind: Kind::Request, id });
+        if fx.tracks_handles(driver) {
+            fx.request(request).header.marks.traced = true;
+        }
+        request
     }
 
     /// Lets the framework find the request again from its IRP.
@@ -187,13 +196,20 @@ impl Request {
     ///
     /// Its parent is `attributes`' or the driver, and it lives until it is deleted.
     ///
+    /// # Errors
+    /// STATUS_WDF_EXECUTION_LEVEL_INVALID and STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes with those,
+    /// STATUS_DELETE_PENDING for a parent that is being deleted.
+    ///
     /// Source: S/core/fxrequest.cpp:168-233.
-    pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Request {
+    pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Result<Request, NtStatus> {
         Request::new(m, driver, None, Ownership::Internal, attributes)
     }
 
     /// `WdfRequestCreateFromIrp`: a request around an IRP that the driver made. With `frees_irp` the framework owns the
     /// IRP from now on: it is freed with the request, or when a target needs a bigger one.
+    ///
+    /// # Errors
+    /// As [`Request::create`]; the IRP is then the driver's still.
     ///
     /// Source: S/core/fxrequest.cpp:168-233, S/core/fxrequestapi.cpp:159.
     pub fn create_from_irp(
@@ -202,21 +218,40 @@ impl Request {
         irp: Irp,
         frees_irp: bool,
         attributes: Attributes,
-    ) -> Request {
+    ) -> Result<Request, NtStatus> {
         let ownership = if frees_irp { Ownership::Internal } else { Ownership::Driver };
         Request::new(m, driver, Some(irp), ownership, attributes)
     }
 
-    fn new(m: &mut Machine, driver: Driver, irp: Option<Irp>, ownership: Ownership, attributes: Attributes) -> Request {
-        let parent = attributes.parent.unwrap_or(driver.0);
+    fn new(
+        m: &mut Machine,
+        driver: Driver,
+        irp: Option<Irp>,
+        ownership: Ownership,
+        attributes: Attributes,
+    ) -> Result<Request, NtStatus> {
+        attributes.validate(m, driver, Allowed::Neither)?;
+        let parent = parent_of(m, driver, &attributes, driver.0);
         let (id, body) = fx_mut(m).requests.take();
-        body.initialize(driver, irp, ownership, attributes);
+        body.initialize(driver, irp, ownership);
         let request = Request(Object { kind: Kind::Request, id });
-        request.0.set_parent(m, parent);
+        let committed = request.0.commit(m, parent, attributes);
+        if let Err(status) = committed {
+            trace(m, driver, &sites::REQUEST_NOT_CREATED, [status.0.into()]);
+            request.body(m).irp = None;
+            fx_mut(m).requests.release(id);
+        }
         let owns = u64::from(ownership == Ownership::Internal);
-        let arguments = [irp.map_or(0, Irp::address), owns, request.0.address(), STATUS_SUCCESS.0.into()];
+        let created = if committed.is_ok() { request.0.address() } else { 0 };
+        let arguments = [irp.map_or(0, Irp::address), owns, created, NtStatus::from(committed).0.into()];
         trace(m, driver, &sites::REQUEST_CREATE, arguments);
-        request
+        committed.map(|()| request)
+    }
+
+    /// A handle that a driver took for a WDFREQUEST: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> Request {
+        handle.expect_type(m, driver, HandleType::Request);
+        Request(handle)
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use vbus_wdm::{DevicePowerState, Major, PnpMinor, PowerMinor, RelationType, SystemPowerState};
 
+use crate::object::{DROPPED_NAMES, State};
 use crate::pnp::callbacks::PowerDeviceState;
 use crate::pnp::events::{PnpEvent, PolicyEvent, PowerEvent};
 use crate::pnp::idle::IdleEvent;
@@ -41,11 +42,31 @@ pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
         "FxIoQueuePowerState" => POWER_STATES,
         "WDF_IO_TARGET_STATE" => TARGET_STATES,
         "WDF_IO_QUEUE_STATE" => return queue_state_name(word),
+        "irql" => &["Low", "APC", "DPC"],
+        "FxObjectState" => State::NAMES,
+        "FxObjectDroppedEvent" => DROPPED_NAMES,
+        "WDF_EXECUTION_LEVEL" => EXECUTION_LEVELS,
+        "WDF_SYNCHRONIZATION_SCOPE" => SYNCHRONIZATION_SCOPES,
         "WDF_REQUEST_TYPE" => return request_type_name(word),
         _ => return None,
     };
     list.get(usize::try_from(word).ok()?).copied()
 }
+
+const EXECUTION_LEVELS: &[&str] = &[
+    "WdfExecutionLevelInvalid",
+    "WdfExecutionLevelInheritFromParent",
+    "WdfExecutionLevelPassive",
+    "WdfExecutionLevelDispatch",
+];
+
+const SYNCHRONIZATION_SCOPES: &[&str] = &[
+    "WdfSynchronizationScopeInvalid",
+    "WdfSynchronizationScopeInheritFromParent",
+    "WdfSynchronizationScopeDevice",
+    "WdfSynchronizationScopeQueue",
+    "WdfSynchronizationScopeNone",
+];
 
 const STOP_ACTIONS: &[&str] = &[
     "FxIoStopProcessingForPowerInvalid",
@@ -110,8 +131,16 @@ pub(super) fn string(word: u64) -> &'static str {
         0x1001 => "WDFDRIVER",
         0x1002 => "WDFDEVICE",
         0x1003 => "WDFQUEUE",
+        0x1007 => "WDFSTRING",
         0x1008 => "WDFREQUEST",
-        0x100A => "WDFMEMORY",
+        0x1009 => "WDFLOOKASIDE",
+        0x100E => "WDFCOLLECTION",
+        0x1015 => "WDFDPC",
+        0x1018 => "WDFFILEOBJECT",
+        0x1023 => "WDFWAITLOCK",
+        0x1024 => "WDFSPINLOCK",
+        0x1025 => "WDFWORKITEM",
+        0x1028 => "WDFTIMER",
         0x1029 => "WDFCHILDLIST",
         0x1200 => "WDFIOTARGET",
         _ => "WDFOBJECT",

@@ -26,6 +26,63 @@ sites! {
     // K/core/tracing.cpp
     IFR_START = Information TRACINGDRIVER "FxIFRStart" "FxIFR logging started";
 
+    // S/object/*.cpp, S/inc/private/common/fxobject.hpp, fxvalidatefunctions.hpp, fxcallback*lock.hpp
+    OBJECT_STATE = Verbose TRACINGOBJECT "FxObject::SetObjectStateLocked" "Object %p, WDFOBJECT %p transitioning from %!FxObjectState! to %!FxObjectState!";
+    OBJECT_DROPPED = Information TRACINGOBJECT "FxObject::TraceDroppedEvent" "Object %p, WDFOBJECT %p, state %!FxObjectState! dropping event %!FxObjectDroppedEvent!";
+    USER_OBJECT_CREATED = Verbose TRACINGUSEROBJECT "imp_WdfObjectCreate" "Created UserObject Handle 0x%p";
+    USER_OBJECT_FAILED = Error TRACINGOBJECT "FxUserObject::_Create" "FxObject::Commit failed %!STATUS!";
+    CONTEXT_MISSING = Warning TRACINGHANDLE "FxObjectGetTypedContext" "Attempting to get context type %s from FxObject 0x%p";
+    CONTEXT_WITHOUT_TYPE = Warning TRACINGHANDLE "FxObjectAllocateContext" "Attributes %p ContextTypeInfo is NULL, %!STATUS!";
+    NULL_PARAMETER = Fatal TRACINGERROR "FxVerifierNullBugCheck" "NULL Required Parameter Passed to a DDI\nFxDriverGlobals 0x%p";
+    ATTRIBUTES_PARENT_REQUIRED = Error TRACINGDEVICE "FxValidateObjectAttributesForParentHandle" "ParentObject required in WDF_OBJECT_ATTRIBUTES %p, %!STATUS!";
+    ATTRIBUTES_PARENT_NOT_ALLOWED = Error TRACINGAPIERROR "FxValidateObjectAttributes" "Attributes %p does not allow a parent object to be set, set to %p, %!STATUS!";
+    ATTRIBUTES_SCOPE = Error TRACINGAPIERROR "FxValidateObjectAttributes" "Attributes %p does not allow synchronization scope too be set, but was set to %!WDF_SYNCHRONIZATION_SCOPE!, %!STATUS!";
+    ATTRIBUTES_LEVEL = Error TRACINGAPIERROR "FxValidateObjectAttributes" "Attributes %p does not allow execution level to be set, but was set to %!WDF_EXECUTION_LEVEL!, %!STATUS!";
+    ACQUIRE_WITHOUT_LOCK = Error TRACINGDEVICE "imp_WdfObjectAcquireLock" "Invalid to call on WDFOBJECT 0x%p";
+    RELEASE_WITHOUT_LOCK = Error TRACINGDEVICE "imp_WdfObjectReleaseLock" "Invalid to call on WDFOBJECT 0x%p";
+    LOCK_SPIN_TWICE = Fatal TRACINGDEVICE "FxCallbackSpinLock::Lock" "Recursive acquire of callback lock! 0x%p";
+    LOCK_MUTEX_TWICE = Fatal TRACINGDEVICE "FxCallbackMutexLock::Lock" "Recursive acquire of callback lock 0x%p";
+    LOCK_NOT_OWNED = Error TRACINGDEVICE "FxCallbackLock::CheckOwnership" "Callback: Driver released the callback lock 0x%p";
+    VERIFIED_LOCK_NOT_OWNED = Error TRACINGDEVICE "FxVerifierLock::Unlock" "Thread 0x%p Is Attempting to release a Lock 0x%p for Object 0x%p it does not own!";
+    POOL_DESTROY = Verbose TRACINGPOOL "FxPoolDestroy" "Destroying Pool 0x%p";
+    POOL_DUMP = Error TRACINGDEVICE "FxPoolDump" "FxPoolDump: NonPagedBytes %I64d, PagedBytes %I64d, NonPagedAllocations %d, PagedAllocations %d,PeakNonPagedBytes %I64d, PeakPagedBytes %I64d,FxPoolDump: PeakNonPagedAllocations %d, PeakPagedAllocations %d";
+    POOL_LEAK = Error TRACINGDEVICE "FxPoolDump" "FX_POOL 0x%p leaked non-paged memory alloc 0x%p (tracking block %p)";
+    VERIFIER_SECTION_UNLOCKED = Information TRACINGDRIVER "UnlockVerifierSection" "Decrement UnLock counter (%d) for Verifier Paged Memory with driver globals %p";
+
+    // S/core/fxdriver.cpp, fxdevicebase.cpp
+    DRIVER_UNLOADING = Verbose TRACINGDRIVER "FxDriver::Unload" "Unloading WDFDRIVER %p, PDRIVER_OBJECT_UM %p";
+    DRIVER_UNLOADED = Verbose TRACINGDRIVER "FxDriver::Unload" "Driver unload routine Exit WDFDRIVER %p, PDRIVER_OBJECT_UM %p";
+    NO_DEVICE_ABOVE = Error TRACINGOBJECT "FxDeviceBase::_SearchForDevice" "WDFHANDLE %p does not have a WDFDEVICE as an ancestor";
+
+    // S/core/fxtimer.cpp, fxtimerapi.cpp, fxworkitem.cpp; K/core/fxdpc.cpp
+    TIMER_PERIOD = Error TRACINGDEVICE "imp_WdfTimerCreate" "Period value %u for a periodic timer cannot be greater than MAXLONG, %!STATUS!";
+    TIMER_RESOLUTION = Error TRACINGDEVICE "imp_WdfTimerCreate" "UseHighResolutionTimer option sepcified with non zero tolerable delay %u %!STATUS!";
+    TIMER_PASSIVE_PERIODIC = Error TRACINGDEVICE "imp_WdfTimerCreate" "Passive level periodic timer is not supported. Use one shot timer and queue the next timer from the callback or use a dedicated thread, %!STATUS!";
+    TIMER_INCOMPATIBLE = Error TRACINGDEVICE "FxTimer::Initialize" "ParentObject %p cannot automatically synchronize callbacks with a Timer since it is configured for passive level callback constraints. Set AutomaticSerialization to FALSE. %!STATUS!";
+    TIMER_RUNNING_DOWN = Error TRACINGDEVICE "FxTimer::Start" "Calling WdfTimerStart when the timer object %p is running down will lead to a crash";
+    TIMER_BEING_STOPPED = Error TRACINGDEVICE "FxTimer::Start" "WDFTIMER 0x%p is been stopped by PRKTHREAD 0x%p. Ignoring the request to start timer";
+    TIMER_STOP_INSIDE = Error TRACINGDEVICE "FxTimer::Stop" "Calling WdfTimerStop from within the WDFTIMER %p callback will lead to deadlock, PRKTHREAD %p";
+    TIMER_STOPPED_TWICE = Error TRACINGDEVICE "FxTimer::Stop" "Detected multiple calls to WdfTimerStop for WDFTIMER 0x%p, stop in progress on PRKTHREAD 0x%p, current PRKTHREAD 0x%p";
+    TIMER_DELETED_INSIDE = Error TRACINGDEVICE "FxTimer::FlushAndRundown" "Deleting WDFTIMER %p from with in the callback will lead to deadlock, PRKTHREAD %p";
+    WORK_ITEM_INCOMPATIBLE = Error TRACINGDEVICE "FxWorkItem::Initialize" "ParentObject %p cannot automatically synchronize callbacks with a WorkItem since it is not configured for passive level callback constraints.  Use a WDFDPC instead or set AutomaticSerialization to FALSE.%!STATUS!";
+    WORK_ITEM_QUEUED = Verbose TRACINGDEVICE "FxWorkItem::Enqueue" "Previously queued WDFWORKITEM 0x%p is already pending. Ignoring the request to queue again";
+    WORK_ITEM_DELETED = Error TRACINGDEVICE "FxWorkItem::Enqueue" "WDFWORKITEM 0x%p is already deleted";
+    WORK_ITEM_FLUSH_INSIDE = Error TRACINGDEVICE "FxWorkItem::FlushAndWait" "Calling WdfWorkItemFlush from within the WDFWORKITEM %p callback will lead to deadlock, PRKTHREAD %p";
+    DPC_INCOMPATIBLE = Error TRACINGDEVICE "FxDpc::Initialize" "ParentObject %p can not automatically synchronize callbacks with a DPC since it is configured for passive level callback constraints. Set AutomaticSerialization to FALSE. %!STATUS!";
+
+    // S/core/fxmemory*.cpp, fxlookasidelistapi.cpp; S/support/fxcollectionapi.cpp, fxspinlock.cpp
+    MEMORY_EMPTY = Error TRACINGDEVICE "imp_WdfMemoryCreate" "BufferSize == 0 not allowed,  %!STATUS!";
+    MEMORY_COPY_TO_NOTHING = Error TRACINGDEVICE "imp_WdfMemoryCopyToBuffer" "Zero bytes to copy not allowed, %!STATUS!";
+    MEMORY_COPY_FROM_NOTHING = Error TRACINGDEVICE "imp_WdfMemoryCopyFromBuffer" "Zero bytes to copy not allowed, %!STATUS!";
+    MEMORY_READ_ONLY = Error TRACINGDEVICE "IFxMemory::CopyFromPtr" "Target WDFMEMORY 0x%p is ReadOnly";
+    MEMORY_PREALLOCATED_EMPTY = Error TRACINGDEVICE "imp_WdfMemoryCreatePreallocated" "Zero BufferSize not allowed, %!STATUS!";
+    MEMORY_ASSIGN_EMPTY = Error TRACINGDEVICE "imp_WdfMemoryAssignBuffer" "Zero BufferSize not allowed, %!STATUS!";
+    LOOKASIDE_EMPTY = Error TRACINGDEVICE "imp_WdfLookasideListCreate" "Zero BufferSize not allowed, %!STATUS!";
+    COLLECTION_NOT_CREATED = Error TRACINGERROR "imp_WdfCollectionCreate" "Could not create collection object: %!STATUS!";
+    COLLECTION_NO_INDEX = Error TRACINGERROR "imp_WdfCollectionRemoveItem" "Index %d is not valid in WDFCOLLECTION %p (count is %d), %!STATUS!";
+    COLLECTION_NOT_IN = Error TRACINGERROR "imp_WdfCollectionRemove" "WDFOBJECT %p not in WDFCOLLECTION %p, %!STATUS!";
+    SPIN_LOCK_NOT_HELD = Error TRACINGERROR "FxSpinLock::ReleaseLock" "WDFSPINLOCK %p being released by thread 0x%p, but was never acquired!";
+
     // S/core/fxdevice*.cpp, S/inc/private/common/FxVerifierLock.hpp, S/irphandlers/pnp
     DEVICE_REMOVE_LOCK_CONTROL = Error TRACINGAPIERROR "imp_WdfDeviceInitSetRemoveLockOptions" "WdfDeviceInitSetRemoveLockOptions is not supported on control devices";
     DEVICE_SELF_TARGET = Error TRACINGDEVICE "imp_WdfDeviceCreate" "Client called WdfDeviceInitAllowSelfTarget. Self IO Targets are supported only for FDOs, %!STATUS!";
@@ -36,6 +93,7 @@ sites! {
     OBJECT_TYPE_MISMATCH = Error TRACINGDEVICE "FxObjectHandleGetPtrQI" "Object Type Mismatch, Handle 0x%p, Type 0x%x, Obj 0x%p, SB 0x%x";
     DELETE_WHILE_SENT = Error TRACINGREQUEST "FxRequestBase::Vf_VerifyDispose" "Driver is trying to delete WDFREQUEST 0x%p while it is still active on WDFIOTARGET 0x%p. ";
     OBJECT_NO_DELETE = Error TRACINGDEVICE "imp_WdfObjectDelete" "Attempt to Delete an Object Which does not allow WdfDeleteObject Handle 0x%p, %!STATUS!";
+    PNP_REMOVE_CHILD_LIST = Verbose TRACINGPNP "FxPkgPnp::RemoveChildList" "Removing FxChildList %p, WDFCHILDLIST %p";
     PNP_ADD_CHILD_LIST = Verbose TRACINGPNP "FxPkgPnp::AddChildList" "Adding FxChildList %p, WDFCHILDLIST %p";
 
     // S/irphandlers/io/fxpkgio.cpp
@@ -55,6 +113,11 @@ sites! {
 
     // S/irphandlers/io/fxioqueue.cpp
     QUEUE_INITIALIZE = Verbose TRACINGIO "FxIoQueue::Initialize" "EvtIoDefault 0x%p, EvtIoRead 0x%p, EvtIoWrite 0x%p, EvtIoDeviceControl 0x%p for WDFQUEUE 0x%p";
+    QUEUE_NO_DEVICE = Error TRACINGIO "FxPkgIo::CreateQueue" "QueueAttributes->ParentObject 0x%p must have WDFDEVICE as an eventual ancestor, %!STATUS!";
+    QUEUE_OTHER_DEVICE = Error TRACINGIO "FxPkgIo::CreateQueue" "Attributes->ParentObject 0x%p ancestor is WDFDEVICE %p, but not the same WDFDEVICE 0x%p passed to WdfIoQueueCreate, %!STATUS!";
+    QUEUE_OTHER_LEVEL = Error TRACINGIO "FxIoQueue::ConfigureConstraints" "WDFQUEUE 0x%p Synchronization scope is set to device but the Device ExecutionLevel: 0x%x doesn't match Queue ExecutionLevel: 0x%x, %!STATUS!";
+    QUEUE_NOT_PASSIVE = Warning TRACINGIO "FxIoQueue::CanThreadDispatchEventsLocked" "Current thread 0x%p is not at the passive-level %!irql!, posting to worker thread for WDFQUEUE 0x%p";
+    QUEUE_LOCK_HELD = Warning TRACINGIO "FxIoQueue::CanThreadDispatchEventsLocked" "Presentation lock for WDFQUEUE 0x%p is already held, deferring to dpc or workitem";
     QUEUE_CREATED = Verbose TRACINGIO "imp_WdfIoQueueCreate" "Created WDFQUEUE 0x%p";
     QUEUE_STOP_DELETED = Error TRACINGIO "FxIoQueue::QueueIdle" "WDFQUEUE 0x%p is already deleted, %!STATUS!";
     QUEUE_PURGE_DELETED = Error TRACINGIO "FxIoQueue::QueuePurge" "WDFQUEUE 0x%p is already deleted %!STATUS!";
@@ -127,6 +190,8 @@ sites! {
     QUEUE_CALL_CANCEL = Information TRACINGIO "FxIoQueue::ProcessCancelledRequests" "Calling CancelRoutine routine for WDFREQUEST 0x%p on WDFQUEUE 0x%p";
 
     // S/irphandlers/general/fxpkggeneral.cpp
+    FILE_SCOPE_QUEUE = Error TRACINGDEVICE "FxPkgGeneral::ConfigureConstraints" "WdfSynchronizationScopeQueue is not allowed on FileObject, %!STATUS!";
+    FILE_SCOPE_DEVICE = Error TRACINGDEVICE "FxPkgGeneral::ConfigureConstraints" "WdfSynchronizationScopeDevice or WdfSynchronizationScopeInheritFromParent allowed only if the parent WDFDEVICE 0x%p, ExecutionLevel is passive, %!STATUS!";
     GENERAL_NO_FILE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Could not create WDFFILEOBJECT for WDFDEVICE 0x%p, failing IRP_MJ_CREATE %!STATUS!";
     GENERAL_EXCLUSIVE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Exclusive WDFDEVICE 0x%p, only one open handle is allowed";
     GENERAL_NOT_QUEUED = Error TRACINGIO "FxPkgGeneral::OnCreate" "Couldn't forward request to the WDFQUEUE 0x%p, %!STATUS!";
@@ -152,6 +217,7 @@ sites! {
     GENERAL_DISPATCH = Verbose TRACINGIO "FxPkgGeneral::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ! IRP 0x%p";
 
     // S/core/fxrequest.cpp, S/inc/private/common/fxrequest.hpp, S/core/fxrequestbase.cpp, S/core/fxrequestapi.cpp
+    REQUEST_NOT_CREATED = Error TRACINGREQUEST "FxRequest::_Create" "Handle create failed %!STATUS!";
     REQUEST_CREATE = Verbose TRACINGREQUEST "FxRequest::_Create" "Irp %p Ownership %!FxRequestIrpOwnership! FxRequest %p, status %!STATUS!";
     REQUEST_COMPLETE = Verbose TRACINGREQUEST "FxRequest::Complete" "Completing WDFREQUEST 0x%p for IRP 0x%p with Information 0x%I64x, %!STATUS!";
     REQUEST_COMPLETE_BOOST = Verbose TRACINGREQUEST "FxRequest::CompleteWithPriority" "Completing WDFREQUEST 0x%p for IRP 0x%p with Information 0x%I64x, %!STATUS!";
@@ -177,6 +243,7 @@ sites! {
     REQUEST_MEMORY_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFREQUEST 0x%p, PIRP 0x%p, Major Function 0x%x,  completed with outstanding references on WDFMEMORY 0x%p or 0x%p retrieved from this request";
     REQUEST_INPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
     REQUEST_OUTPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "IOCTL output WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
+    REQUEST_DISPOSE_DEFERRED = Error TRACINGREQUEST "FxRequest::Vf_VerifierBreakpoint_RequestEarlyDisposeDeferred" "WDFREQUEST %p deferred the dispose operation. Usually this indicates that some child object of the WDFREQUEST requires passive level disposal (e.g. WDFTIMER). This is not supported. Either ensure that the WDFREQUEST always completes at passive level, or do not parent the object to the WDFREQUEST.";
     REQUEST_CONVERT = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Converting WDF NTSTATUS value 0x%x...";
     REQUEST_CONVERT_UNKNOWN = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Unknown WDF NTSTATUS 0x%x";
     REQUEST_CONVERTED = Error TRACINGREQUEST "FxRequest::CompleteInternal" "... to %!STATUS!";
@@ -279,6 +346,8 @@ sites! {
     COMPLETION_DEFERRED = Information TRACINGIOTARGET "FxIoTarget::RequestCompletionRoutine" "WDFREQUEST %p deferring completion due to outstanding completion references";
     COMPLETION_DONE = Verbose TRACINGIOTARGET "FxIoTarget::RequestCompletionRoutine" "WDFREQUEST %p completed in completion routine";
     COMPLETED_FROM_CANCEL = Verbose TRACINGIOTARGET "FxIoTarget::CompleteCanceledRequest" "WDFREQUEST %p completed in from cancel";
+    TARGET_NO_DEVICE = Error TRACINGIOTARGET "FxIoTargetRemote::_Create" "Attributes->ParentObject 0x%p must have WDFDEVICE as an eventual ancestor, %!STATUS!";
+    TARGET_OTHER_DEVICE = Error TRACINGIOTARGET "FxIoTargetRemote::_Create" "Attributes->ParentObject 0x%p ancestor is WDFDEVICE %p, but not the same WDFDEVICE 0x%p passed to WdfIoTargetCreate, %!STATUS!";
     TARGET_CREATE = Verbose TRACINGIOTARGET "imp_WdfIoTargetCreate" "WDFDEVICE 0x%p";
     TARGET_OPEN_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetOpen" "enter WDFIOTARGET 0x%p";
     TARGET_OPEN_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetOpen" "exit WDFIOTARGET 0x%p, %!STATUS!";
