@@ -33,7 +33,7 @@ fn powered_up(m: &mut Machine, pdo: Device) -> Result<(), NtStatus> {
     let child = *pdo.context::<Child>(m);
     let bus = pdo.parent(m).ok_or(STATUS_INVALID_DEVICE_STATE)?;
     let top = pdo.device_object(m).top_of_stack(m);
-    let target = IoTarget::create(m, bus, Attributes::none().context(child));
+    let target = IoTarget::create(m, bus, Attributes::none().context(child))?;
     if let Err(status) = target.open_existing_device(m, top) {
         target.delete(m);
         return Err(status);

@@ -274,11 +274,18 @@ pub fn hex(status: NtStatus) -> String {
 pub fn target_device(m: &mut Machine, stack_size: i8, name_it: &str) -> DeviceObject {
     let driver = m.create_driver("target");
     driver.set_all_majors(m, arrive);
+    driver.set_major(m, Major::Pnp, is_its_own_pdo);
     let device = m.create_device(driver);
     m[device].stack_size = stack_size;
     m[device].initializing = false;
     name(m, device.address(), name_it);
     device
+}
+
+/// The only PnP IRP that reaches a target asks for the PDO of its stack.
+fn is_its_own_pdo(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    m[irp].pnp_answer = PnpAnswer::Relations(vec![device]);
+    irp.complete_with(m, STATUS_SUCCESS, 0)
 }
 
 /// What a bottom PDO does with PnP IRPs that it does not know.
@@ -463,7 +470,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
 
 /// A remote target of the device, open on a plain device.
 pub fn open_target(m: &mut Machine, device: Device, on: DeviceObject, name_it: &str) -> IoTarget {
-    let target = IoTarget::create(m, device, Attributes::none());
+    let target = IoTarget::create(m, device, Attributes::none()).unwrap();
     target.open_existing_device(m, on).unwrap();
     name(m, target.object().handle(), name_it);
     target
@@ -518,5 +525,6 @@ pub fn type_number(kind: SentKind) -> u8 {
         SentKind::Write => 4,
         SentKind::Ioctl(_) => 14,
         SentKind::InternalIoctl(_) => 15,
+        SentKind::Other => 28,
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct DeviceBody {
     pub(crate) exclusive: bool,
     pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
     pub(crate) remove_lock_for_io: bool,
+    /// WdfDeviceInitAllowSelfIoTarget.
+    pub(crate) self_target: bool,
     pub(crate) forward_to_parent: bool,
     /// StackSize of the lower device when this one was created: what the default I/O target caches.
     pub(crate) lower_stack_size: i8,
@@ -213,6 +215,7 @@ impl DeviceInit {
             parent: place.parent,
             preprocess: self.preprocess,
             remove_lock_for_io: self.takes_remove_lock(),
+            self_target: self.self_target,
             forward_to_parent: self.forward_to_parent,
             lower_stack_size,
             callbacks: self.callbacks,
@@ -294,6 +297,11 @@ impl Device {
     /// What the default I/O target of the device caches: the StackSize of the device below when this one was created.
     pub fn lower_stack_size(self, m: &mut Machine) -> i8 {
         self.body(m).lower_stack_size
+    }
+
+    /// Whether the device was created with WdfDeviceInitAllowSelfIoTarget.
+    pub fn allows_self_target(self, m: &mut Machine) -> bool {
+        self.body(m).self_target
     }
 
     /// How reads and writes carry their data.

@@ -37,8 +37,12 @@ pub use tree::Deletable;
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
     pub use crate::framework::{Fx, take_fx, trace};
+    pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
     pub use crate::object::{Class, body_of, check_handle, create_general, peek_body};
-    pub use crate::request::{Parts, Release, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
+    pub use crate::request::{
+        Parts, Release, create_on_stack, create_prepared, device_of, parent_in, parts_of, peek_state,
+        release_formatting, replace_irp, reuse_irp,
+    };
     pub use crate::trace::sites;
-    pub use crate::verifier::{debug_break, request_fatal_error, wdf_violation};
+    pub use crate::verifier::{debug_break, passive_level, request_fatal_error, required, wdf_violation};
 }

@@ -47,7 +47,7 @@ pub(crate) fn stale_handle(exit: Exit, object: Object, wanted: u16) -> ! {
 /// FxVerifierCheckIrqlLevel: whether a call that needs PASSIVE_LEVEL may go on. Only the verifier looks.
 ///
 /// Source: S/inc/private/common/fxverifier.h:180.
-pub(crate) fn passive_level(m: &mut Machine, object: impl Handle) -> bool {
+pub fn passive_level(m: &mut Machine, object: impl Handle) -> bool {
     let driver = object.driver(m);
     let irql = m.irql();
     if irql == Irql::Passive || !driver.verifier_on(m) {
@@ -66,6 +66,26 @@ pub(crate) fn freed_alive(m: &mut Machine, driver: Driver, object: Object, type_
     let arguments = [type_number.into(), object.handle(), object.address()];
     trace(m, driver, &sites::OBJECT_FREED, arguments);
     wdf_violation(m, Some(driver), 7, [object.handle(), object.address()], "WdfObjectDereference")
+}
+
+/// FxPointerNotNull: a parameter that may not be NULL. Without it the call is bug check 0x10D/4, whose third parameter
+/// is the address that it would have returned to, somewhere in the driver's image.
+///
+/// Source: S/object/fxverifierbugcheck.cpp:97-130, S/inc/private/common/fxmacros.hpp:250-265.
+#[inline]
+pub fn required<T>(m: &mut Machine, driver: Driver, parameter: Option<T>, ddi: &'static str) -> T {
+    match parameter {
+        Some(parameter) => parameter,
+        None => missing_parameter(m, driver, ddi),
+    }
+}
+
+#[cold]
+fn missing_parameter(m: &mut Machine, driver: Driver, ddi: &'static str) -> ! {
+    let globals = driver.globals_address();
+    trace(m, driver, &sites::NULL_PARAMETER, [globals]);
+    let return_address = driver.object().address() ^ 0xFFFF;
+    wdf_violation(m, Some(driver), 4, [0, return_address], ddi)
 }
 
 /// WDF_REQUEST_FATAL_ERROR with one of its sub-codes.

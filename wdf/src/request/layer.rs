@@ -5,10 +5,12 @@ use std::any::{Any, TypeId};
 use vbus_wdm::{Irp, Machine};
 
 use super::{Ownership, Release, Request, RequestBody};
+use crate::device::Device;
 use crate::driver::Driver;
-use crate::framework::{fx, fx_mut};
-use crate::object::Object;
+use crate::framework::{fx, trace};
+use crate::object::{Attributes, Handle, Kind, Object};
 use crate::queue::Queue;
+use crate::trace::sites;
 
 /// A request as the layer above works with it, found with one look.
 pub struct Parts<'m, T> {
@@ -26,6 +28,8 @@ pub struct Parts<'m, T> {
     pub sent_to: &'m mut Option<Object>,
     /// To be called when the request's formatting ends: it is completed, reused, formatted again or destroyed.
     pub release: &'m mut Option<Release>,
+    /// To be called when the request is destroyed: what the layer keeps for it from one formatting to the next goes.
+    pub discard: &'m mut Option<Release>,
     /// The state that the layer keeps for each request. It stays with the place: what the request before left in it
     /// is for the layer to reset.
     pub state: &'m mut T,
@@ -47,10 +51,44 @@ impl RequestBody {
             moves: self.moves,
             sent_to: &mut self.sent_to,
             release: &mut self.release,
+            discard: &mut self.discard,
             // Of this type, as the lines above made sure.
             state: self.upper.downcast_mut().unwrap(),
         }
     }
+}
+
+/// A request taken apart, for one look.
+#[inline]
+pub fn parts_of<T: Any + Default>(m: &mut Machine, request: Request) -> Parts<'_, T> {
+    request.body(m).parts()
+}
+
+/// The parent that attributes ask for.
+pub fn parent_in(attributes: &Attributes) -> Option<Object> {
+    attributes.parent
+}
+
+/// _SearchForDevice: the device that an object belongs to, by its ancestors or, for a dispatched request, by its own
+/// right. Without one the search leaves a line in the log.
+///
+/// Source: S/core/fxdevicebase.cpp:520-610.
+pub fn device_of(m: &mut Machine, object: Object) -> Option<Device> {
+    let driver = object.driver(m);
+    let mut next = Some(object);
+    while let Some(candidate) = next {
+        match candidate.kind {
+            Kind::Device => return Some(Device(candidate)),
+            Kind::Request => match Request(candidate).device(m) {
+                Some(device) => return Some(device),
+                None => next = candidate.header(m).parent,
+            },
+            Kind::Queue => return Some(Queue(candidate).device(m)),
+            Kind::Null | Kind::Driver | Kind::General => next = candidate.header(m).parent,
+        }
+    }
+    trace(m, driver, &sites::NO_DEVICE_ABOVE, [object.handle()]);
+    None
 }
 
 /// The layer's state, only looked at, and only if it is there.
@@ -68,41 +106,32 @@ pub fn release_formatting(m: &mut Machine, request: Request) {
     }
 }
 
-/// Another request was formatted with a memory of this one, which must not be completed before that ends.
-pub fn lend_memory(m: &mut Machine, owner: Request) {
-    owner.body(m).lent += 1;
-}
-
-/// The other request is formatted no longer. An owner that is gone has stopped the machine when it was completed, or was
-/// deleted.
-pub fn return_memory(m: &mut Machine, owner: Request) {
-    if let Some(body) = fx_mut(m).requests.get_mut(owner.0.id) {
-        body.lent = body.lent.saturating_sub(1);
-    }
-}
-
 /// Gives the request another IRP, whose is from now on as said. Returns the one it had.
 ///
 /// Source: S/core/fxrequestbase.cpp:299-379, S/core/fxrequest.cpp:2220-2260.
 pub fn replace_irp(m: &mut Machine, request: Request, irp: Irp, ownership: Ownership) -> Option<Irp> {
     let body = request.body(m);
     body.ownership = ownership;
+    body.completed = false;
     body.irp.replace(irp)
 }
 
 impl Request {
-    /// The framework begins to forget the request: its IRP goes on without it. Returns the queue that gave it to its
-    /// driver, for [`Request::forgotten`].
+    /// The framework begins to forget the request: its IRP goes on without it, in the location that the driver had if
+    /// that is `skipped`. Returns the queue that gave the request to its driver, for [`Request::forgotten`].
     ///
     /// Source: S/core/fxrequest.cpp:1116-1230 (PreProcessSendAndForget, PostProcessSendAndForget).
-    pub fn begin_to_forget(self, m: &mut Machine) -> Option<Queue> {
-        let body = self.body(m);
-        body.irp = None;
-        let queue = body.queue.take();
+    pub fn begin_to_forget(self, m: &mut Machine, skipped: bool) -> Option<Queue> {
+        self.verify_may_be_forgotten(m);
+        if let Some(irp) = self.body(m).irp.filter(|_| skipped) {
+            m[irp].skip_current_location();
+        }
         if self.0.dispose(m) {
             self.0.destroy_children(m);
         }
-        queue
+        let body = self.body(m);
+        body.irp = None;
+        body.queue.take()
     }
 
     /// The IRP is on its way: the queue may give the next request, and this one goes.
