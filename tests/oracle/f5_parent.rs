@@ -39,8 +39,13 @@ pub fn run(case: &Case) -> Vec<Event> {
         children: Vec::new(),
         held: None,
     });
-    let config =
-        DriverConfig { device_add: Some(device_add), verbose: true, verifier: case.is_set("ver"), log_pages: 16 };
+    let config = DriverConfig {
+        device_add: Some(device_add),
+        verbose: true,
+        verifier: case.is_set("ver"),
+        log_pages: 16,
+        ..DriverConfig::default()
+    };
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none());
     let pdo = target_device(&mut m, case.number_of("lowerStack").max(1), "<PDO0>");
     pdo.driver(&mut m).set_major(&mut m, Major::Pnp, pnp_agrees);

@@ -443,7 +443,13 @@ struct Made {
 }
 
 pub fn fixture(m: &mut Machine, verifier: bool, on_request: Option<fn(&mut Machine, Queue, Request)>) -> Fixture {
-    let config = DriverConfig { device_add: Some(device_add), verbose: true, verifier, log_pages: 16 };
+    let config = DriverConfig {
+        device_add: Some(device_add),
+        verbose: true,
+        verifier,
+        log_pages: 16,
+        ..DriverConfig::default()
+    };
     let driver = Driver::create(m, "oracle", config, Attributes::none().context(Made { on_request, device: None }));
     let function = Some(driver.driver_object(m));
     m.install(Installation { hardware_id: "ROOT\\ORACLE".into(), function, ..Installation::default() });
