@@ -48,7 +48,7 @@ pub(crate) fn cancel(m: &mut Machine, request: Request) -> bool {
     complete_submitted(m, request, target);
     if set_event {
         trace(m, driver, &sites::CANCEL_STOP_EVENT, [target.object().handle(), target.stop_event()]);
-        target.body(m).sent_event = true;
+        target.body(m).sent_event.set();
     }
     target.request_done(m);
     cancelled

@@ -99,7 +99,7 @@ impl IoTarget {
         match reason {
             CloseReason::QueryRemove => {}
             CloseReason::Delete => self.require_remote(m).opened_by = None,
-            CloseReason::Close => self.body(m).sent_event = false,
+            CloseReason::Close => self.body(m).sent_event.set_to(false),
         }
         if new_state == TargetState::Deleted {
             self.wait_for_dispose(m);
@@ -153,7 +153,7 @@ impl IoTarget {
         sent.extend(take_sent(m, self, |body| &body.sent));
         let waits = !sent.is_empty();
         let body = self.body(m);
-        body.sent_event = !waits;
+        body.sent_event.set_to(!waits);
         if waits {
             body.removing = true;
         } else {

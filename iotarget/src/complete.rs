@@ -53,7 +53,7 @@ pub(crate) fn came_back(m: &mut Machine, request: Request) {
     complete_submitted(m, request, target);
     if set_event {
         trace(m, driver, &sites::COMPLETION_STOP_EVENT, [target.object().handle(), target.stop_event()]);
-        target.body(m).sent_event = true;
+        target.body(m).sent_event.set();
     }
     target.request_done(m);
 }
@@ -206,7 +206,7 @@ pub(crate) fn resubmit_failed(m: &mut Machine, request: Request, target: IoTarge
     complete_submitted(m, request, target);
     if set_event {
         trace(m, driver, &sites::RESUBMIT_STOP_EVENT, [target.object().handle(), target.stop_event()]);
-        target.body(m).sent_event = true;
+        target.body(m).sent_event.set();
     }
     target.request_done(m);
 }
@@ -242,7 +242,7 @@ pub(crate) fn timed_out(m: &mut Machine, context: Context) {
     complete_submitted(m, request, target);
     if set_event {
         trace(m, driver, &sites::TIMER_STOP_EVENT, [target.object().handle(), target.stop_event()]);
-        target.body(m).sent_event = true;
+        target.body(m).sent_event.set();
     }
     target.request_done(m);
 }

@@ -91,7 +91,8 @@ impl IoTarget {
             SentIo::WaitForCompletion => true,
         };
         let body = self.body(m);
-        (body.waiting, body.sent_event) = (waits, !waits);
+        body.waiting = waits;
+        body.sent_event.set_to(!waits);
         cancel_all(m, cancelled);
         self.finish_stop(m, waits);
         trace(m, driver, &sites::TARGET_STOPPED, [handle]);
@@ -120,7 +121,8 @@ impl IoTarget {
             debug_break(m, driver);
         }
         let body = self.body(m);
-        (body.waiting, body.sent_event) = (waits, !waits);
+        body.waiting = waits;
+        body.sent_event.set_to(!waits);
         for request in pended {
             fail_pended(m, request, STATUS_WDF_DEVICE_REMOVED_NOT_SENT);
         }
@@ -141,7 +143,8 @@ impl IoTarget {
 pub(crate) fn enter_started(m: &mut Machine, target: IoTarget) -> Vec<Request> {
     let body = target.body(m);
     body.state = TargetState::Started;
-    (body.waiting, body.sent_event) = (false, false);
+    body.waiting = false;
+    body.sent_event.set_to(false);
     drain(m, target, true)
 }
 
@@ -175,7 +178,11 @@ pub(crate) fn submit_pended(m: &mut Machine, target: IoTarget, waiting: Vec<Requ
 
 /// WaitForSentIoToComplete.
 pub(crate) fn wait_for_sent(m: &mut Machine, target: IoTarget, waiting_for: &'static str) {
-    let done = move |m: &Machine| peek_body::<TargetBody>(m, target.object()).is_none_or(|body| body.sent_event);
+    let sets = target.body(m).sent_event.sets;
+    let done = move |m: &Machine| {
+        let event = peek_body::<TargetBody>(m, target.object()).map(|body| body.sent_event);
+        event.is_none_or(|event| event.signalled || event.sets != sets)
+    };
     if !done(m) {
         require_passive(m);
         m.wait(waiting_for, done);

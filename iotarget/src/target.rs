@@ -63,6 +63,28 @@ static CLASS: Class = Class { dispose, ..Class::new(TYPE_NUMBER) };
 static REMOTE_CLASS: Class = Class { dispose, ..Class::new(REMOTE_TYPE_NUMBER) };
 pub(crate) static SELF_CLASS: Class = Class { dispose, ..Class::new(SELF_TYPE_NUMBER) };
 
+/// A notification event. Setting it releases whoever waits, even if it is cleared again before they look.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Event {
+    pub(crate) signalled: bool,
+    pub(crate) sets: u32,
+}
+
+impl Event {
+    pub(crate) fn set(&mut self) {
+        self.signalled = true;
+        self.sets = self.sets.wrapping_add(1);
+    }
+
+    pub(crate) fn set_to(&mut self, signalled: bool) {
+        if signalled {
+            self.set();
+        } else {
+            self.signalled = false;
+        }
+    }
+}
+
 /// What sort of target it is, with what only that sort has.
 pub(crate) enum Kind {
     /// The device below, for as long as the target's own device lives.
@@ -98,7 +120,7 @@ pub(crate) struct TargetBody {
     /// A close waits until nothing is out; the pointers are cleared then.
     pub(crate) removing: bool,
     /// Nothing is out of what a stop, purge or close waits for.
-    pub(crate) sent_event: bool,
+    pub(crate) sent_event: Event,
     /// One for the target itself, and one for each request from its submission until everything about it is done.
     pub(crate) io_count: u32,
 }
@@ -121,7 +143,7 @@ impl TargetBody {
             pended: VecDeque::new(),
             waiting: false,
             removing: false,
-            sent_event: false,
+            sent_event: Event::default(),
             io_count: 1,
         }
     }
