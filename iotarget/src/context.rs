@@ -4,7 +4,7 @@
 //! 120-220.
 
 use vbus_wdf::layer::{Parts, take_fx};
-use vbus_wdf::{Memory, Request};
+use vbus_wdf::{Memory, Ownership, Request};
 use vbus_wdm::{Irp, Machine, Span};
 
 use crate::state::{CompletionParams, ContextKind, FormatContext, Restore, parts, parts_of};
@@ -19,12 +19,15 @@ pub(crate) fn begin(m: &mut Machine, request: Request, irp: Irp, kind: ContextKi
     if known.is_some_and(|known| known != kind) {
         discard(m, request);
     }
-    let mut fx = take_fx(m);
-    let Parts { release: on_release, state, .. } = parts(&mut fx, request);
+    let Parts { release: on_release, discard: on_discard, ownership, state, .. } = parts_of(m, request);
     let context = state.context.get_or_insert_default();
     (context.kind, context.memories) = (kind, memories);
     context.restore = (kind == ContextKind::Io).then_some(restore);
     *on_release = Some(release);
+    // A dispatched request goes when it is completed, and its context with it: only a buffer has to be looked after.
+    if ownership != Ownership::FromIo {
+        *on_discard = Some(discard);
+    }
 }
 
 /// METHOD_BUFFERED between drivers: a system buffer as long as the longer of the two, the input copied in. One that a

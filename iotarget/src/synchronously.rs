@@ -171,11 +171,14 @@ impl IoTarget {
 struct Call {
     target: IoTarget,
     driver: Driver,
-    request: Request,
-    /// It is the driver's.
-    given: bool,
+    on_stack: Request,
+    /// The driver's request, which goes in place of that one.
+    given: Option<Request>,
     lines: &'static Lines,
 }
+
+/// Where in it the event is that its last reference sets.
+const DESTROYED_EVENT: u64 = 0x110;
 
 impl Call {
     /// What a former formatting left in the driver's request goes. That it was formatted stays in the verifier's mind.
@@ -187,17 +190,22 @@ impl Call {
         lines: &'static Lines,
     ) -> Call {
         let driver = target.body(m).driver;
-        let request = given.unwrap_or_else(|| create_on_stack(m, driver));
+        let on_stack = create_on_stack(m, driver);
+        parts_of(m, on_stack).state.on_stack = true;
+        let request = given.unwrap_or(on_stack);
         release_formatting(m, request);
         discard(m, request);
-        let state = parts_of(m, request).state;
-        state.on_stack = given.is_none();
-        state.context = Some(FormatContext { kind, ..FormatContext::default() });
-        Call { target, driver, request, given: given.is_some(), lines }
+        parts_of(m, request).state.context = Some(FormatContext { kind, ..FormatContext::default() });
+        Call { target, driver, on_stack, given, lines }
     }
 
     fn given_handle(&self) -> u64 {
-        if self.given { self.request.object().handle() } else { 0 }
+        self.given.map_or(0, |request| request.object().handle())
+    }
+
+    /// m_TrueRequest.
+    fn request(&self) -> Request {
+        self.given.unwrap_or(self.on_stack)
     }
 
     /// Everything after the first line. `what` is what the line of a failed format call prints.
@@ -211,16 +219,17 @@ impl Call {
     ) -> Synchronous {
         let outcome = match self.check(m, options, data) {
             Ok(buffers) => {
-                let formatted = format(m, self.request, buffers);
+                let formatted = format(m, self.request(), buffers);
                 self.send(m, options, what, formatted)
             }
             Err(status) => status.into(),
         };
-        if self.given {
-            discard(m, self.request);
-        } else {
-            self.request.release(m);
+        if let Some(given) = self.given {
+            discard(m, given);
         }
+        let address = self.on_stack.object().address();
+        trace(m, self.driver, &sites::SYNC_DESTROYED, [address, address + DESTROYED_EVENT]);
+        self.on_stack.release(m);
         outcome
     }
 
@@ -237,17 +246,16 @@ impl Call {
         options.validate(m, driver).inspect_err(|status| trace(m, driver, self.lines.options, [status.0.into()]))?;
         let mut buffers = [Buffer::default(); N];
         for (at, ((descriptor, way), buffer)) in data.into_iter().zip(&mut buffers).enumerate() {
-            *buffer =
-                descriptor.buffer(m, driver, Some(self.request).filter(|_| self.given), way).inspect_err(|status| {
-                    let address = descriptor.address(at as u64 + 1);
-                    trace(m, driver, self.lines.descriptors[at], [address, status.0.into()]);
-                })?;
+            *buffer = descriptor.buffer(m, driver, self.given, way).inspect_err(|status| {
+                let address = descriptor.address(at as u64 + 1);
+                trace(m, driver, self.lines.descriptors[at], [address, status.0.into()]);
+            })?;
         }
         Ok(buffers)
     }
 
     fn send(&self, m: &mut Machine, options: SendOptions, what: u64, formatted: Result<(), NtStatus>) -> Synchronous {
-        let (driver, request) = (self.driver, self.request);
+        let (driver, request) = (self.driver, self.request());
         if let Err(status) = formatted {
             trace(m, driver, self.lines.not_formatted, [what, status.0.into()]);
             return status.into();

@@ -28,7 +28,8 @@ pub struct Parts<'m, T> {
     pub sent_to: &'m mut Option<Object>,
     /// To be called when the request's formatting ends: it is completed, reused, formatted again or destroyed.
     pub release: &'m mut Option<Release>,
-    /// To be called when the request is destroyed: what the layer keeps for it from one formatting to the next goes.
+    /// To be called when the request is deleted or destroyed: what the layer keeps for it from one formatting to the
+    /// next goes.
     pub discard: &'m mut Option<Release>,
     /// The state that the layer keeps for each request. It stays with the place: what the request before left in it
     /// is for the layer to reset.

@@ -277,6 +277,9 @@ pub(crate) fn disposed(m: &mut Machine, object: Object) {
     }
     if has_irp {
         layer::release_formatting(m, request);
+        if let Some(discard) = request.body(m).discard.take() {
+            discard(m, request);
+        }
     }
 }
 

@@ -322,6 +322,7 @@ sites! {
     SEND_OTHERS_4 = Error TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "invalid OtherArg4 buffer descriptor 0x%p, %!STATUS!";
     SEND_OTHERS_SUBMITTED = Verbose TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "WDFIOTARGET 0x%p, WDFREQUEST 0x%p being submitted";
     SEND_OTHERS_NOT_FORMATTED = Error TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "Could not format IOCTL 0x%x request, %!STATUS!";
+    SYNC_DESTROYED = Verbose TRACINGIO "FxSyncRequest::SelfDestruct" "SyncRequest %p, signaling event %p on SelfDestruct";
     DESCRIPTOR_NO_BUFFER = Error TRACINGAPIERROR "FxRequestBuffer::ValidateMemoryDescriptor" "A NULL Buffer is not allowed";
     DESCRIPTOR_NO_MDL = Error TRACINGAPIERROR "FxRequestBuffer::ValidateMemoryDescriptor" "A NULL MDL is not allowed";
     DESCRIPTOR_NO_MEMORY = Error TRACINGAPIERROR "FxRequestBuffer::ValidateMemoryDescriptor" "A NULL WDFMEMORY handle is not allowed";
