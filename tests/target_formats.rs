@@ -384,7 +384,7 @@ fn a_stack_location_of_the_drivers_own_goes_into_the_next_one_but_for_its_comple
 #[test]
 fn the_current_type_goes_on_whatever_the_targets_stack_size_is_and_only_the_verifier_minds() {
     for verifier in [false, true] {
-        let mut bench = Setup { verifier, stack: 9, own_stack: 4, ..Setup::default() }.open();
+        let mut bench = Setup { verifier, stack: 9, ..Setup::default() }.open();
         let (target, request) = (bench.target, bench.dispatched(BUFFERED, b"", 0));
         let sent = bench.run(|m| {
             request.format_using_current_type(m);

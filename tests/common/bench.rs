@@ -60,15 +60,15 @@ pub struct Setup {
     pub break_on_error: Option<bool>,
     /// StackSize of the plain device.
     pub stack: i8,
-    /// How many locations the driver's own device object has.
-    pub own_stack: i8,
     /// WdfDeviceInitAllowSelfIoTarget.
     pub self_target: bool,
+    /// EvtDeviceFileCreate, of a device with file objects.
+    pub on_create: Option<FileCreate>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { verifier: false, break_on_error: None, stack: 1, own_stack: 8, self_target: false }
+        Setup { verifier: false, break_on_error: None, stack: 1, self_target: false, on_create: None }
     }
 }
 
@@ -128,18 +128,21 @@ impl Setup {
         let target = machine.run(|m| IoTarget::create(m, device, Attributes::none())).unwrap().unwrap();
         machine.extension_mut::<World>().target = Some(target);
         let mut bench = Bench { machine, driver, device, lower, target, mark: 0, breaks: 0 };
+        bench.own_stack_is(8);
         bench.forget_log();
         bench
     }
 }
 
 fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), NtStatus> {
-    let Setup { own_stack, self_target, .. } = *driver.context::<Setup>(m);
+    let Setup { self_target, on_create, .. } = *driver.context::<Setup>(m);
     let init = if self_target { init.allow_self_target() } else { init };
+    let init = match on_create {
+        Some(on_create) => init.file_objects(FileConfig::new().on_create(on_create)),
+        None => init,
+    };
     let device = init.create(m, Attributes::none())?;
     m.extension_mut::<World>().device = Some(device);
-    let object = device.device_object(m);
-    m[object].stack_size = own_stack;
     Queue::config(Dispatch::Parallel)
         .on_default(|m, _, request| m.extension_mut::<World>().presented = Some(request))
         .create_default(m, device)?;
@@ -200,6 +203,12 @@ impl Bench {
 
     pub fn lower_is(&mut self, lower: Lower) {
         self.machine.extension_mut::<World>().lower = lower;
+    }
+
+    /// How many locations the driver's own device object has from now on, which is how many a program's IRPs get.
+    pub fn own_stack_is(&mut self, stack: i8) {
+        let object = self.device.device_object(&mut self.machine);
+        self.machine[object].stack_size = stack;
     }
 
     pub fn world(&self) -> &World {
