@@ -62,13 +62,25 @@ pub struct Setup {
     pub stack: i8,
     /// WdfDeviceInitAllowSelfIoTarget.
     pub self_target: bool,
+    /// The driver's device has no default queue.
+    pub without_queue: bool,
     /// EvtDeviceFileCreate, of a device with file objects.
     pub on_create: Option<FileCreate>,
+    /// What the driver does with its own target before the device is started.
+    pub on_add: Option<fn(&mut Machine, Device, IoTarget)>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { verifier: false, break_on_error: None, stack: 1, self_target: false, on_create: None }
+        Setup {
+            verifier: false,
+            break_on_error: None,
+            stack: 1,
+            self_target: false,
+            without_queue: false,
+            on_create: None,
+            on_add: None,
+        }
     }
 }
 
@@ -135,7 +147,7 @@ impl Setup {
 }
 
 fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), NtStatus> {
-    let Setup { self_target, on_create, .. } = *driver.context::<Setup>(m);
+    let Setup { self_target, without_queue, on_create, on_add, .. } = *driver.context::<Setup>(m);
     let init = if self_target { init.allow_self_target() } else { init };
     let init = match on_create {
         Some(on_create) => init.file_objects(FileConfig::new().on_create(on_create)),
@@ -143,9 +155,16 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
     };
     let device = init.create(m, Attributes::none())?;
     m.extension_mut::<World>().device = Some(device);
-    Queue::config(Dispatch::Parallel)
-        .on_default(|m, _, request| m.extension_mut::<World>().presented = Some(request))
-        .create_default(m, device)?;
+    if !without_queue {
+        Queue::config(Dispatch::Parallel)
+            .on_default(|m, _, request| m.extension_mut::<World>().presented = Some(request))
+            .create_default(m, device)?;
+    }
+    if let Some(on_add) = on_add
+        && let Some(own) = IoTarget::self_of(m, device)
+    {
+        on_add(m, device, own);
+    }
     Ok(())
 }
 
