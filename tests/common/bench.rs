@@ -66,6 +66,8 @@ pub struct Setup {
     pub without_queue: bool,
     /// EvtDeviceFileCreate, of a device with file objects.
     pub on_create: Option<FileCreate>,
+    /// EvtIoInCallerContext.
+    pub in_caller_context: Option<InCallerContext>,
     /// What the driver does with its own target before the device is started.
     pub on_add: Option<fn(&mut Machine, Device, IoTarget)>,
 }
@@ -79,6 +81,7 @@ impl Default for Setup {
             self_target: false,
             without_queue: false,
             on_create: None,
+            in_caller_context: None,
             on_add: None,
         }
     }
@@ -147,10 +150,14 @@ impl Setup {
 }
 
 fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), NtStatus> {
-    let Setup { self_target, without_queue, on_create, on_add, .. } = *driver.context::<Setup>(m);
+    let Setup { self_target, without_queue, on_create, in_caller_context, on_add, .. } = *driver.context::<Setup>(m);
     let init = if self_target { init.allow_self_target() } else { init };
     let init = match on_create {
         Some(on_create) => init.file_objects(FileConfig::new().on_create(on_create)),
+        None => init,
+    };
+    let init = match in_caller_context {
+        Some(callback) => init.in_caller_context(callback),
         None => init,
     };
     let device = init.create(m, Attributes::none())?;
