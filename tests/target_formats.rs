@@ -113,6 +113,16 @@ fn a_failed_format_throws_away_the_good_one_before_it() {
 }
 
 #[test]
+fn a_target_that_is_closed_says_so_to_a_request_that_is_too_small_for_it_as_well() {
+    let mut bench = Setup { stack: 9, ..Setup::default() }.open();
+    let (target, request) = (bench.target, bench.dispatched(BUFFERED, b"", 0));
+    let format = |m: &mut Machine| target.format_ioctl(m, request, BUFFERED, Data::None, Data::None);
+    assert_eq!(bench.run(format), Err(STATUS_REQUEST_NOT_ACCEPTED));
+    bench.run(|m| target.close(m));
+    assert_eq!(bench.run(format), Err(STATUS_INVALID_DEVICE_STATE));
+}
+
+#[test]
 fn a_format_that_is_refused_for_its_offsets_leaves_the_one_before_it_alone() {
     let mut bench = verified();
     let (target, request, memory) = (bench.target, bench.formatted(), memory(&mut bench, &[1; 4]));

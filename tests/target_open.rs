@@ -19,8 +19,9 @@ fn open(bench: &mut Bench, params: OpenParams) -> Result<(), NtStatus> {
 
 #[test]
 fn every_open_that_is_refused_says_why() {
+    type Params = fn(&mut Bench) -> OpenParams;
     let mut table = String::new();
-    let cases: [(&str, fn(&mut Bench) -> OpenParams); 8] = [
+    let cases: [(&str, Params); 8] = [
         ("a structure that nobody initialized", |_| OpenParams::default()),
         ("an existing device that is NULL", |_| OpenParams::existing_device(None)),
         ("a callback, and no file object to hear of the device by", |bench| {
@@ -89,6 +90,35 @@ fn a_target_on_an_existing_device_sends_it_no_create_and_has_no_handle() {
     let target = bench.target;
     assert_eq!(bench.run(|m| (target.file_object(m), target.file_handle(m))), (None, None));
     assert_eq!(bench.world().arrived, []);
+}
+
+#[test]
+fn a_target_that_was_never_opened_says_that_it_is_started() {
+    let mut bench = Setup::default().closed();
+    let target = bench.target;
+    assert_eq!(bench.run(|m| (target.state(m), target.stack_size(m))), (TargetState::Started, 0));
+}
+
+#[test]
+fn a_start_changes_the_state_of_a_closed_target_and_opens_nothing() {
+    let mut bench = bench();
+    let target = bench.target;
+    bench.run(|m| target.close(m));
+    assert_eq!(bench.run(|m| target.start(m)), Ok(()));
+    assert_eq!(bench.run(|m| (target.state(m), target.stack_size(m))), (TargetState::Started, 0));
+    let request = bench.run(|m| target.create_request(m, Attributes::none()));
+    assert_eq!(request.map(|_| ()), Err(STATUS_INVALID_DEVICE_STATE));
+}
+
+#[test]
+fn a_create_that_succeeds_is_a_warning() {
+    let mut bench = Setup::default().closed();
+    open(&mut bench, OpenParams::by_name(NAME, OpenOptions::OVERLAPPED)).unwrap();
+    let line = bench.log(&[]).into_iter().find(|line| line.contains("ZwCreateFile")).unwrap();
+    assert_eq!(
+        line,
+        "Warning FxIoTargetRemote::OpenTargetHandle - ZwCreateFile for WDFIOTARGET <target> returned status STATUS_SUCCESS, info 0x0"
+    );
 }
 
 #[test]

@@ -69,6 +69,10 @@ impl Request {
         self.verify_not_completed(m)?;
         match location {
             Some((_, Parameters::DeviceIoControl { .. })) => self.control_mdl(m, transfer),
+            Some((_, Parameters::Others { .. })) => m.undefined(
+                "WdfRequestRetrieveInputWdmMdl",
+                "a control request with three arguments of its own has no buffers: their lengths are parts of pointers",
+            ),
             Some((major, Parameters::Transfer { length, .. })) => self.transfer_mdl(m, major, Some(length)),
             Some((major, _)) => self.transfer_mdl(m, major, None),
             None => Err(STATUS_INVALID_PARAMETER),

@@ -14,7 +14,7 @@ mod verify;
 
 use std::any::{Any, TypeId};
 
-use vbus_wdm::{Context, Id, IoStatus, Irp, Machine};
+use vbus_wdm::{Context, Id, Irp, Machine};
 
 use crate::device::Device;
 use crate::driver::Driver;
@@ -235,8 +235,9 @@ impl Request {
         self.body(m).queue
     }
 
-    fn io_status(self, m: &mut Machine) -> IoStatus {
-        self.current_irp(m).map(|irp| m[irp].io_status).unwrap_or_default()
+    /// Information of the IRP, 0 without one.
+    fn current_information(self, m: &mut Machine) -> u64 {
+        self.current_irp(m).map_or(0, |irp| m[irp].io_status.information)
     }
 
     /// The IRP of a request that must have one here: in Windows a call would go through a null pointer.

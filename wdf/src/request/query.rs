@@ -62,7 +62,8 @@ impl Request {
 
     /// `WdfRequestGetStatus`: IoStatus.Status of the IRP as it is now.
     pub fn status(self, m: &mut Machine) -> NtStatus {
-        self.io_status(m).status
+        let irp = self.require_irp(m, "WdfRequestGetStatus");
+        m[irp].io_status.status
     }
 
     /// `WdfRequestGetInformation`. Under the verifier 0 for a request that is completed.
@@ -70,11 +71,8 @@ impl Request {
         if self.verify_not_completed(m).is_err() {
             return 0;
         }
-        self.current_information(m)
-    }
-
-    pub(crate) fn current_information(self, m: &mut Machine) -> u64 {
-        self.io_status(m).information
+        let irp = self.require_irp(m, "WdfRequestGetInformation");
+        m[irp].io_status.information
     }
 
     /// `WdfRequestSetInformation`. Under the verifier nothing for a request that is completed.

@@ -15,7 +15,9 @@ use crate::verifier::debug_break;
 /// Makes a request's IRP ready for its next use, or gives it another one.
 ///
 /// # Errors
-/// STATUS_WDF_REQUEST_INVALID_STATE for a new IRP for a dispatched request; what [`Request::must_complete`] says.
+/// STATUS_WDF_REQUEST_INVALID_STATE for a new IRP for a dispatched request. With `must_complete` STATUS_INVALID_PARAMETER
+/// without an IRP, and STATUS_INVALID_DEVICE_REQUEST for one that the framework allocated, for one without a location of
+/// the driver's own, and for a request that somebody else holds a reference to.
 pub fn reuse_irp(
     m: &mut Machine,
     request: Request,
