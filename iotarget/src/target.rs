@@ -1,14 +1,18 @@
-//! The target object.
+//! The target object, and what a driver can ask of it.
 
 use std::collections::VecDeque;
 
 use vbus_wdf::layer::{
-    Allowed, Class, Fx, body_of, check_handle, create_general, default_target, peek_body, replace_irp, sites,
-    take_over, trace,
+    Allowed, Class, Fx, body_of, check_handle, create_general, create_prepared, default_target, passive_level,
+    peek_body, sites, take_over, trace,
 };
-use vbus_wdf::{Attributes, Device, Driver, Handle, HandleType, Object, Ownership, Request};
+use vbus_wdf::{Attributes, Device, Driver, Handle, HandleType, Object, Request, Site};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
+
+use crate::close::CloseReason;
+use crate::remote::Remote;
+use crate::validate::validate;
 
 /// A WDFIOTARGET.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,26 +53,68 @@ impl TargetState {
     }
 }
 
-/// FX_TYPE_IO_TARGET.
-const TYPE_NUMBER: u16 = 0x1200;
+/// FX_TYPE_IO_TARGET, which every target answers to.
+pub(crate) const TYPE_NUMBER: u16 = 0x1200;
+
+/// FX_TYPE_IO_TARGET_REMOTE, which only those answer to that a driver opens.
+const REMOTE_TYPE_NUMBER: u16 = 0x1201;
+
+/// FX_TYPE_IO_TARGET_SELF.
+pub(crate) const SELF_TYPE_NUMBER: u16 = 0x1205;
 
 /// A target waits for its requests when it goes, which needs PASSIVE_LEVEL.
 ///
 /// Source: S/targets/general/fxiotarget.cpp:87.
-pub(crate) static CLASS: Class = Class { dispose, passive: true, ..Class::new(TYPE_NUMBER) };
+static CLASS: Class = Class { dispose, passive: true, ..Class::new(TYPE_NUMBER) };
+static REMOTE_CLASS: Class = Class { dispose, passive: true, ..Class::new(REMOTE_TYPE_NUMBER) };
+pub(crate) static SELF_CLASS: Class = Class { dispose, passive: true, ..Class::new(SELF_TYPE_NUMBER) };
+
+/// A notification event. Setting it releases whoever waits, even if it is cleared again before they look.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Event {
+    pub(crate) signalled: bool,
+    pub(crate) sets: u32,
+}
+
+impl Event {
+    pub(crate) fn set(&mut self) {
+        self.signalled = true;
+        self.sets = self.sets.wrapping_add(1);
+    }
+
+    pub(crate) fn set_to(&mut self, signalled: bool) {
+        if signalled {
+            self.set();
+        } else {
+            self.signalled = false;
+        }
+    }
+}
+
+/// What sort of target it is, with what only that sort has.
+pub(crate) enum Kind {
+    /// The device below, for as long as the target's own device lives.
+    Local,
+    /// The device itself.
+    ToSelf(crate::to_self::ToSelf),
+    /// What a driver opens and closes.
+    Remote(Remote),
+}
 
 pub(crate) struct TargetBody {
     pub(crate) driver: Driver,
+    /// The device whose target it is.
+    pub(crate) owner: Device,
+    pub(crate) kind: Kind,
     pub(crate) state: TargetState,
     /// The StackSize of the device, copied when it was opened; 0 means that there is none.
     pub(crate) stack_size: i8,
     /// Where requests go: exactly this device, whoever attaches above it later.
     pub(crate) device: Option<DeviceObject>,
     pub(crate) pdo: Option<DeviceObject>,
-    /// The file object of a target that was opened by name.
+    /// What requests to a remote target carry.
     pub(crate) file: Option<FileObject>,
     pub(crate) io_type: IoType,
-    pub(crate) remote: bool,
     /// Requests that are out, oldest first.
     pub(crate) sent: Vec<Request>,
     /// Requests that were sent whatever the target's state was: stop and purge leave them alone.
@@ -79,25 +125,39 @@ pub(crate) struct TargetBody {
     pub(crate) waiting: bool,
     /// A close waits until nothing is out; the pointers are cleared then.
     pub(crate) removing: bool,
+    /// Nothing is out of what a stop, purge or close waits for.
+    pub(crate) sent_event: Event,
+    /// One for the target itself, and one for each request from its submission until everything about it is done.
+    pub(crate) io_count: u32,
 }
 
 impl TargetBody {
     /// A target that is open on nothing.
-    fn new(driver: Driver, remote: bool) -> TargetBody {
+    pub(crate) fn new(driver: Driver, owner: Device, kind: Kind) -> TargetBody {
         TargetBody {
             driver,
+            owner,
+            kind,
             state: TargetState::Started,
             stack_size: 0,
             device: None,
             pdo: None,
             file: None,
             io_type: IoType::Neither,
-            remote,
             sent: Vec::new(),
             ignored: Vec::new(),
             pended: VecDeque::new(),
             waiting: false,
             removing: false,
+            sent_event: Event::default(),
+            io_count: 1,
+        }
+    }
+
+    pub(crate) fn remote(&mut self) -> Option<&mut Remote> {
+        match &mut self.kind {
+            Kind::Remote(remote) => Some(remote),
+            Kind::Local | Kind::ToSelf(_) => None,
         }
     }
 }
@@ -107,25 +167,26 @@ impl IoTarget {
     /// otherwise.
     ///
     /// # Errors
-    /// STATUS_INVALID_DEVICE_REQUEST for a parent that is not below the device, STATUS_WDF_EXECUTION_LEVEL_INVALID and
-    /// STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes with those, STATUS_DELETE_PENDING for a parent that is
-    /// being deleted.
+    /// STATUS_INVALID_DEVICE_REQUEST for a parent that does not belong to the device and, under the verifier, above
+    /// PASSIVE_LEVEL; STATUS_WDF_EXECUTION_LEVEL_INVALID and STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes
+    /// with those, STATUS_DELETE_PENDING for a parent that is being deleted.
     ///
-    /// Source: S/targets/general/fxiotargetapi.cpp:380-470, S/targets/general/fxiotargetremote.cpp:80-165.
+    /// Source: S/targets/general/fxiotargetapi.cpp:380-470; S/targets/general/fxiotargetremote.cpp:64-165.
     pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> Result<IoTarget, NtStatus> {
         let driver = device.driver(m);
         attributes.validate(m, driver, Allowed::Neither)?;
         trace(m, driver, &sites::TARGET_CREATE, [device.object().handle()]);
-        if let Some(parent) = attributes.parent_object() {
-            below_device(m, driver, device, parent)?;
+        if !passive_level(m, device) {
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
-        let body = TargetBody::new(driver, true);
-        create_general(m, driver, &CLASS, body, device, attributes).map(IoTarget)
+        crate::remote::check_parent(m, driver, device, &attributes)?;
+        let body = TargetBody::new(driver, device, Kind::Remote(Remote::default()));
+        create_general(m, driver, &REMOTE_CLASS, body, device, attributes).map(IoTarget)
     }
 
     /// `WdfDeviceGetIoTarget`: the device below, with the StackSize that it had when `device` was created.
     ///
-    /// Source: S/targets/general/fxiotarget.cpp:1177.
+    /// Source: S/targets/general/fxiotarget.cpp:1130-1180.
     pub fn default_of(m: &mut Machine, device: Device) -> Option<IoTarget> {
         let object = default_target(m, device)?;
         let lower = device.lower_device(m)?;
@@ -136,7 +197,7 @@ impl IoTarget {
                 device: Some(lower),
                 pdo: device.pdo(m),
                 io_type: m[lower].io_type,
-                ..TargetBody::new(driver, false)
+                ..TargetBody::new(driver, device, Kind::Local)
             };
             take_over(m, object, &CLASS, body);
         }
@@ -156,7 +217,9 @@ impl IoTarget {
     ///
     /// Source: S/object/handleapi.cpp:400-450.
     pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> IoTarget {
-        check_handle(m, driver, handle, TYPE_NUMBER);
+        if vbus_wdf::layer::peek_body::<TargetBody>(m, handle).is_none() {
+            check_handle(m, driver, handle, TYPE_NUMBER);
+        }
         IoTarget(handle)
     }
 
@@ -170,22 +233,30 @@ impl IoTarget {
         fx.body(self.0, TYPE_NUMBER)
     }
 
+    /// What the calls that open and close begin with: a target that no driver opens is bug check 0x10D/5.
+    pub(crate) fn require_remote(self, m: &mut Machine) -> &mut Remote {
+        let body = self.body(m);
+        let driver = body.driver;
+        if body.remote().is_none() {
+            check_handle(m, driver, self.0, REMOTE_TYPE_NUMBER);
+        }
+        let exit = m.exit();
+        match self.body(m).remote() {
+            Some(remote) => remote,
+            None => exit.undefined("WdfIoTargetOpen", "only a remote target is opened and closed"),
+        }
+    }
+
     /// `WdfRequestCreate` with this target: the request gets its IRP, of the target's stack size, at once.
     ///
     /// # Errors
-    /// STATUS_INVALID_DEVICE_STATE for a target that is not open.
+    /// STATUS_INVALID_DEVICE_STATE for a target that is not open, STATUS_INSUFFICIENT_RESOURCES for one that no IRP is
+    /// deep enough for.
     ///
     /// Source: S/core/fxrequest.cpp:168-233.
     pub fn create_request(self, m: &mut Machine, attributes: Attributes) -> Result<Request, NtStatus> {
-        let body = self.body(m);
-        let (driver, stack_size) = (body.driver, body.stack_size);
-        if stack_size == 0 {
-            return Err(STATUS_INVALID_DEVICE_STATE);
-        }
-        let irp = m.allocate_irp(stack_size)?;
-        let request = Request::create(m, driver, attributes).inspect_err(|_| irp.free(m))?;
-        replace_irp(m, request, irp, Ownership::Internal);
-        Ok(request)
+        let driver = self.body(m).driver;
+        create_prepared(m, driver, attributes, |m, request| validate(m, request, self).map(|_| ()))
     }
 
     /// `WdfIoTargetGetState`.
@@ -193,22 +264,57 @@ impl IoTarget {
         self.body(m).state
     }
 
-    /// The stack size that requests are checked against; 0 for a target that is not open.
+    /// The stack size that requests are checked against; 0 for a target that is not open. No call tells a driver.
     pub fn stack_size(self, m: &mut Machine) -> i8 {
         self.body(m).stack_size
     }
 
-    /// `WdfIoTargetWdmGetTargetDeviceObject`.
+    /// `WdfIoTargetGetDevice`: the device whose target it is.
+    pub fn device(self, m: &mut Machine) -> Device {
+        let owner = self.body(m).owner;
+        self.tell(m, &sites::GET_DEVICE_ENTER, &sites::GET_DEVICE_EXIT, owner.object().handle());
+        owner
+    }
+
+    /// `WdfIoTargetWdmGetTargetDeviceObject`: where requests go.
     pub fn device_object(self, m: &mut Machine) -> Option<DeviceObject> {
-        self.body(m).device
+        let device = self.body(m).device;
+        let address = device.map_or(0, DeviceObject::address);
+        self.tell(m, &sites::GET_DEVICE_OBJECT_ENTER, &sites::GET_DEVICE_OBJECT_EXIT, address);
+        device
+    }
+
+    /// `WdfIoTargetWdmGetTargetPhysicalDevice`: the PDO of the stack that requests go to.
+    pub fn physical_device(self, m: &mut Machine) -> Option<DeviceObject> {
+        let pdo = self.body(m).pdo;
+        let address = pdo.map_or(0, DeviceObject::address);
+        self.tell(m, &sites::GET_PDO_ENTER, &sites::GET_PDO_EXIT, address);
+        pdo
     }
 
     /// `WdfIoTargetWdmGetTargetFileObject`.
     pub fn file_object(self, m: &mut Machine) -> Option<FileObject> {
-        self.body(m).file
+        let file = self.body(m).file;
+        let address = file.map_or(0, FileObject::address);
+        self.tell(m, &sites::GET_FILE_ENTER, &sites::GET_FILE_EXIT, address);
+        file
     }
 
-    /// How many requests are out.
+    /// `WdfIoTargetWdmGetTargetFileHandle`: only a remote target that was opened by name has one.
+    pub fn file_handle(self, m: &mut Machine) -> Option<FileObject> {
+        let handle = self.require_remote(m).handle;
+        let address = handle.map_or(0, FileObject::address);
+        self.tell(m, &sites::GET_HANDLE_ENTER, &sites::GET_HANDLE_EXIT, address);
+        handle
+    }
+
+    fn tell(self, m: &mut Machine, enter: &'static Site, exit: &'static Site, answer: u64) {
+        let (driver, handle) = (self.body(m).driver, self.0.handle());
+        trace(m, driver, enter, [handle]);
+        trace(m, driver, exit, [handle, answer]);
+    }
+
+    /// How many requests are out. No call tells a driver.
     pub fn sent_count(self, m: &mut Machine) -> usize {
         let body = self.body(m);
         body.sent.len() + body.ignored.len()
@@ -220,23 +326,6 @@ impl IoTarget {
     }
 }
 
-/// A target's parent must be its device, or below it.
-///
-/// Source: S/targets/general/fxiotargetremote.cpp:92-125.
-fn below_device(m: &mut Machine, driver: Driver, device: Device, parent: Object) -> Result<(), NtStatus> {
-    let status = STATUS_INVALID_DEVICE_REQUEST;
-    parent.expect_type(m, driver, HandleType::Object);
-    match parent.search_for_device(m) {
-        Some(above) if above == device => return Ok(()),
-        Some(above) => {
-            let handles = [parent.handle(), above.object().handle(), device.object().handle()];
-            trace(m, driver, &sites::TARGET_OTHER_DEVICE, [handles[0], handles[1], handles[2], status.0.into()]);
-        }
-        None => trace(m, driver, &sites::TARGET_NO_DEVICE, [parent.handle(), status.0.into()]),
-    }
-    Err(status)
-}
-
 fn dispose(m: &mut Machine, object: Object) {
-    IoTarget(object).close_for(m, crate::open::CloseReason::Delete);
+    IoTarget(object).close_for(m, CloseReason::Delete);
 }

@@ -44,7 +44,7 @@ fn play(m: &mut Machine, case: &Case, driver: Driver, [first, second]: [IoTarget
             if let Some(irp) = new_irp {
                 name(m, irp.address(), "<IRPX>");
             }
-            let reused = request.reuse(m, ReuseParams { status: STATUS_SUCCESS, new_irp });
+            let reused = request.reuse(m, ReuseParams { status: STATUS_SUCCESS, new_irp, must_complete: false });
             record(m, format!("reuse {} {}", u8::from(kind == 2), hex(NtStatus::from(reused))));
             record_irp(m, request);
         }

@@ -22,7 +22,7 @@ pub fn run(case: &Case) -> Vec<Event> {
     let Fixture { driver, device } = fixture(&mut m, case.is_set("ver"), Some(hold));
     let on = target_device(&mut m, 2, "<TDEV>");
     let target = if case.text_of("state") == "neverOpened" {
-        m.run(|m| IoTarget::create(m, device, Attributes::none()).unwrap()).unwrap()
+        m.run(|m| IoTarget::create(m, device, Attributes::none())).unwrap().unwrap()
     } else {
         m.run(|m| open_target(m, device, on, "<TGT>")).unwrap()
     };

@@ -294,11 +294,18 @@ pub fn hex(status: NtStatus) -> String {
 pub fn target_device(m: &mut Machine, stack_size: i8, name_it: &str) -> DeviceObject {
     let driver = m.create_driver("target");
     driver.set_all_majors(m, arrive);
+    driver.set_major(m, Major::Pnp, is_its_own_pdo);
     let device = m.create_device(driver);
     m[device].stack_size = stack_size;
     m[device].initializing = false;
     name(m, device.address(), name_it);
     device
+}
+
+/// The only PnP IRP that reaches a target asks for the PDO of its stack.
+fn is_its_own_pdo(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    m[irp].pnp_answer = PnpAnswer::Relations(vec![device]);
+    irp.complete_with(m, STATUS_SUCCESS, 0)
 }
 
 /// What a bottom PDO does with PnP IRPs that it does not know.
@@ -563,5 +570,6 @@ pub fn type_number(kind: SentKind) -> u8 {
         SentKind::Write => 4,
         SentKind::Ioctl(_) => 14,
         SentKind::InternalIoctl(_) => 15,
+        SentKind::Other => 28,
     }
 }

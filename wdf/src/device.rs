@@ -4,8 +4,8 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, FileObject, Guid, Id, IoType, Irp, Machine, Major, NtStatus};
 
 use crate::child_list::{self, ChildList};
-use crate::default_target;
 use crate::device_init::{DeviceInit, InitKind, PdoIds, Preprocess};
+use crate::device_targets::{self, DeviceTargets};
 use crate::dispatch;
 use crate::driver::Driver;
 use crate::file::{FileConfig, WdfFileObject};
@@ -85,6 +85,8 @@ pub(crate) struct DeviceBody {
     pub(crate) exclusive: bool,
     pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
     pub(crate) remove_lock_for_io: bool,
+    /// WdfDeviceInitAllowSelfIoTarget.
+    pub(crate) self_target: bool,
     pub(crate) forward_to_parent: bool,
     /// StackSize of the lower device when this one was created: what the default I/O target caches.
     pub(crate) lower_stack_size: i8,
@@ -93,7 +95,7 @@ pub(crate) struct DeviceBody {
     /// First the list of children that the driver adds one by one, which every FDO and filter has.
     pub(crate) child_lists: Vec<ChildList>,
     pub(crate) default_child_list: Option<ChildList>,
-    pub(crate) default_target: Option<Object>,
+    pub(crate) targets: DeviceTargets,
     /// The list that a PDO belongs to, and what that knows of it.
     pub(crate) owning_list: Option<ChildList>,
     pub(crate) entry: Option<Id>,
@@ -157,7 +159,7 @@ impl DeviceInit {
                 }
                 child_list::create(m, device, self.children)?;
                 self.make_create_queue(m, device)?;
-                default_target::create(m, device)?;
+                device_targets::create(m, device)?;
             }
             DeviceKind::Pdo => {
                 if self.name.is_some() {
@@ -268,6 +270,7 @@ impl DeviceInit {
             parent: place.parent,
             preprocess: self.preprocess,
             remove_lock_for_io: self.takes_remove_lock(),
+            self_target: self.self_target,
             forward_to_parent: self.forward_to_parent,
             lower_stack_size,
             callbacks: self.callbacks,
@@ -405,6 +408,11 @@ impl Device {
     /// What the default I/O target of the device caches: the StackSize of the device below when this one was created.
     pub fn lower_stack_size(self, m: &mut Machine) -> i8 {
         self.body(m).lower_stack_size
+    }
+
+    /// Whether the device was created with WdfDeviceInitAllowSelfIoTarget.
+    pub fn allows_self_target(self, m: &mut Machine) -> bool {
+        self.body(m).self_target
     }
 
     /// How reads and writes carry their data.

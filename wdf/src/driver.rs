@@ -39,6 +39,9 @@ pub struct DriverConfig {
     /// VerifierOn: what the framework verifier checks on the paths that are modelled, with its debugger breaks
     /// ([`Driver::debugger_breaks`]).
     pub verifier: bool,
+    /// DbgBreakOnError: whether the framework breaks into the debugger where it says so, verifier or not. None is as
+    /// VerifierOn.
+    pub break_on_error: Option<bool>,
     /// LogPages: 1 to 16, more counts as 16; 0 stands for 1, which is Windows' default for a driver that is not verified.
     pub log_pages: u32,
     /// TrackHandles: every state of an object is a verbose record.
@@ -52,6 +55,7 @@ pub(crate) struct DriverBody {
     pub(crate) log: Log,
     verbose: bool,
     pub(crate) verifier: bool,
+    pub(crate) break_on_error: bool,
     device_add: Option<DeviceAdd>,
     pub(crate) unload: Option<DriverUnload>,
     pub(crate) track_handles: bool,
@@ -61,7 +65,7 @@ pub(crate) struct DriverBody {
     pub(crate) dispose_list: DisposeList,
     pub(crate) pool: PoolUse,
     driver_object: Option<DriverObject>,
-    /// Where the verifier broke into the debugger, by the log's sequence number at that moment.
+    /// Where the framework broke into the debugger, by the log's sequence number at that moment.
     pub(crate) breaks: Vec<u32>,
     /// The device that EvtDriverDeviceAdd just created.
     pub(crate) added: Option<DeviceObject>,
@@ -107,6 +111,7 @@ impl Driver {
         body.log = Log::new(config.log_pages.max(1));
         body.verbose = config.verbose;
         body.verifier = config.verifier;
+        body.break_on_error = config.break_on_error.unwrap_or(config.verifier);
         body.device_add = config.device_add;
         body.unload = config.unload;
         body.track_handles = config.track_handles;

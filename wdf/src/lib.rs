@@ -7,9 +7,9 @@
 
 mod child_list;
 mod collection;
-mod default_target;
 mod device;
 mod device_init;
+mod device_targets;
 mod dispatch;
 mod driver;
 mod file;
@@ -57,10 +57,14 @@ pub use trace::{Level, Log, LogLine, Site};
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
-    pub use crate::default_target::{default_target, take_over};
+    pub use crate::device_targets::{DISPOSE_EVENT, default_target, self_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
+    pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
     pub use crate::object::{Allowed, Class, body_of, check_handle, create_general, peek_body};
-    pub use crate::request::{Parts, Release, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
+    pub use crate::request::{
+        Parts, Release, create_on_stack, create_prepared, parts_of, peek_state, release_formatting, replace_irp,
+        reuse_irp,
+    };
     pub use crate::trace::sites;
-    pub use crate::verifier::{debug_break, request_fatal_error, wdf_violation};
+    pub use crate::verifier::{debug_break, passive_level, request_fatal_error, required, wdf_violation};
 }

@@ -85,6 +85,18 @@ pub enum Parameters {
         /// `Type3InputBuffer`: the caller's own pointer, METHOD_NEITHER only.
         type3_input: Option<Span>,
     },
+    /// `Parameters.Others` of an internal control request whose sender and receiver agree on three pointers. The control
+    /// code lies where the third argument does, as for every control request.
+    Others {
+        /// `Argument1`.
+        argument1: Option<Span>,
+        /// `Argument2`.
+        argument2: Option<Span>,
+        /// The control code, in the place of `Argument3`.
+        code: IoctlCode,
+        /// `Argument4`.
+        argument4: Option<Span>,
+    },
     /// `Parameters.Read` and `Parameters.Write`.
     Transfer {
         /// Bytes to move.

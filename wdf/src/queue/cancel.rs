@@ -68,7 +68,7 @@ impl Queue {
     pub(crate) fn cancel_waiting_of_file(self, m: &mut Machine, file: FileObject) {
         let waiting: Vec<Request> = self.body(m).waiting.iter().copied().collect();
         for request in waiting {
-            if self.body(m).waiting.contains(&request) && request.file_object(m) == Some(file) {
+            if self.body(m).waiting.contains(&request) && request.file_of_irp(m) == Some(file) {
                 self.cancel_waiting(m, request);
             }
         }

@@ -1,24 +1,25 @@
 //! WDFMEMORY: a request's own buffers, and those that a driver makes.
 //!
-//! Source: S/core/fxmemorybufferapi.cpp, fxmemorybufferpreallocatedapi.cpp, fxmemoryobject.cpp.
+//! Source: S/core/fxmemorybufferapi.cpp, fxmemorybufferpreallocatedapi.cpp, fxmemoryobject.cpp; S/core/fxrequest.cpp:2522-2566,
+//! 2706-2760 (references to a request's own).
 
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, Major, Method, NtStatus, Parameters, Span};
 
 use super::{Request, Transfer};
 use crate::driver::Driver;
-use crate::framework::trace;
+use crate::framework::{fx_mut, trace};
 use crate::object::{Allowed, Attributes, Class, Deletable, Handle, HandleType, Object, body_of, create_general};
 use crate::trace::sites;
-use crate::verifier;
+use crate::verifier::{self, debug_break};
 
-/// A WDFMEMORY: a request's own buffer, which lives inside the request, or one that the driver made.
+/// A WDFMEMORY: a request's own buffer, which lives inside the request, or an object of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Memory {
-    /// Input or output of a dispatched request.
+    /// One of a dispatched request's two: its input, or all of a read or write; its output.
     OfRequest(Request, Transfer),
     /// Made with [`Memory::create`], [`Memory::create_preallocated`] or
-    /// [`Lookaside::create_memory`](crate::Lookaside::create_memory).
+    /// [`Lookaside::create_memory`](crate::Lookaside::create_memory), or by probing and locking a program's buffer.
     Own(Object),
 }
 
@@ -39,21 +40,37 @@ static PREALLOCATED: Class = Class {
     ..Class::new(OBJECT)
 };
 
+/// FxRequestMemory.
+static LOCKED: Class = Class { interfaces: &[HandleType::Memory as u16], destroy: free, ..Class::new(0x1032) };
+
 struct Body {
     span: Span,
-    /// Whose the bytes are: a preallocated memory's are the driver's.
-    owned: bool,
-    /// Where they come from, if from a lookaside list.
-    lookaside: Option<Object>,
+    source: Source,
+}
+
+/// Whose the bytes are.
+#[derive(Clone, Copy)]
+enum Source {
+    /// The memory's own.
+    Pool,
+    /// A lookaside list's.
+    Lookaside(Object),
+    /// The driver's.
+    Driver,
+    /// The program's, whose pages are locked for this request.
+    Program(Request),
 }
 
 fn free(m: &mut Machine, object: Object) {
-    let &mut Body { span, owned, lookaside } = body(m, object);
-    if owned {
-        m.free_block(span);
-    }
-    if let Some(lookaside) = lookaside {
-        lookaside.release(m);
+    let &mut Body { span, source } = body(m, object);
+    match source {
+        Source::Pool => m.free_block(span),
+        Source::Lookaside(list) => {
+            m.free_block(span);
+            list.release(m);
+        }
+        Source::Driver => {}
+        Source::Program(request) => request.give_back_memory(m),
     }
 }
 
@@ -62,6 +79,16 @@ fn body(m: &mut Machine, object: Object) -> &mut Body {
 }
 
 impl Memory {
+    /// NULL, which the calls that take a memory take for none.
+    pub fn null() -> Memory {
+        Memory::Own(Object::null())
+    }
+
+    /// Whether this is NULL.
+    pub fn is_null(self) -> bool {
+        self == Memory::null()
+    }
+
     /// `WdfMemoryCreate`: `length` bytes of zeroed pool.
     ///
     /// # Errors
@@ -99,7 +126,7 @@ impl Memory {
         attributes: Attributes,
     ) -> Result<Memory, NtStatus> {
         let span = m.allocate_block(&[], length);
-        let body = Body { span, owned: true, lookaside };
+        let body = Body { span, source: lookaside.map_or(Source::Pool, Source::Lookaside) };
         let created = create_general(m, driver, &MEMORY, body, driver, attributes);
         created.map(Memory::Own).inspect_err(|_| m.free_block(span))
     }
@@ -122,7 +149,7 @@ impl Memory {
             return Err(status);
         }
         attributes.validate(m, driver, Allowed::Neither)?;
-        let body = Body { span: bytes, owned: false, lookaside: None };
+        let body = Body { span: bytes, source: Source::Driver };
         create_general(m, driver, &PREALLOCATED, body, driver, attributes).map(Memory::Own)
     }
 
@@ -155,15 +182,31 @@ impl Memory {
         Memory::Own(handle)
     }
 
-    /// `WdfMemoryGetBuffer`.
+    /// A program's locked pages, as a child of the request that they came with.
+    ///
+    /// # Errors
+    /// STATUS_DELETE_PENDING for a request that is being deleted.
+    pub(super) fn locked(m: &mut Machine, request: Request, span: Span) -> Result<Memory, NtStatus> {
+        let driver = request.driver(m);
+        request.lend_memory(m);
+        let body = Body { span, source: Source::Program(request) };
+        let created = create_general(m, driver, &LOCKED, body, request, Attributes::none());
+        created.map(Memory::Own).inspect_err(|_| request.give_back_memory(m))
+    }
+
+    /// `WdfMemoryGetBuffer`. A handle of anything else is bug check 0x10D/5.
     ///
     /// # Errors
     /// As [`Request::buffer`].
     #[inline]
     pub fn span(self, m: &mut Machine) -> Result<Span, NtStatus> {
         match self {
-            Memory::OfRequest(request, transfer) => request.buffer(m, transfer),
-            Memory::Own(object) => Ok(body(m, object).span),
+            Memory::OfRequest(request, transfer) => request.memory_span(m, transfer),
+            Memory::Own(object) => {
+                let driver = object.driver(m);
+                object.expect_type(m, driver, HandleType::Memory);
+                Ok(body(m, object).span)
+            }
         }
     }
 
@@ -214,6 +257,24 @@ impl Memory {
         }
     }
 
+    /// `WdfObjectReference`: whoever formats a request with the memory does so, too. A request cannot be completed while
+    /// one of its own is referenced: bug check 0x10D/3.
+    pub fn reference(self, m: &mut Machine) {
+        match self {
+            Memory::OfRequest(owner, _) => owner.lend_memory(m),
+            Memory::Own(object) => object.add_reference(m),
+        }
+    }
+
+    /// `WdfObjectDereference`. Giving back a reference to a request's memory that nobody took is an error that the call
+    /// reports and does all the same.
+    pub fn dereference(self, m: &mut Machine) {
+        match self {
+            Memory::OfRequest(owner, _) => owner.give_back_memory(m),
+            Memory::Own(object) => object.release(m),
+        }
+    }
+
     fn driver(self, m: &mut Machine) -> Driver {
         match self {
             Memory::OfRequest(request, _) => request.driver(m),
@@ -244,7 +305,6 @@ impl Memory {
     #[inline]
     pub fn handle(self) -> u64 {
         match self {
-            // A request has one memory for its input, or for all of a read or write; the other is an IOCTL's output.
             Memory::OfRequest(request, Transfer::Input) => offset_handle(request, INPUT_OFFSET),
             Memory::OfRequest(request, Transfer::Output) => offset_handle(request, OUTPUT_OFFSET),
             Memory::Own(object) => object.handle(),
@@ -266,4 +326,23 @@ fn zero_bytes(m: &mut Machine, driver: Driver, line: &'static crate::trace::Site
     let status = STATUS_INVALID_PARAMETER;
     trace(m, driver, line, [status.0.into()]);
     status
+}
+
+impl Request {
+    /// AddIrpReference. Only the verifier looks whether the request is completed already.
+    fn lend_memory(self, m: &mut Machine) {
+        _ = self.verify_not_completed(m);
+        self.body(m).lent += 1;
+    }
+
+    /// ReleaseIrpReference. An owner that is gone has stopped the machine when it was completed, or was deleted.
+    fn give_back_memory(self, m: &mut Machine) {
+        let Some(body) = fx_mut(m).requests.get_mut(self.0.id) else { return };
+        let driver = body.header.driver();
+        body.lent -= 1;
+        if body.lent < 0 {
+            trace(m, driver, &sites::MEMORY_NOT_LENT, [self.0.handle()]);
+            debug_break(m, driver);
+        }
+    }
 }

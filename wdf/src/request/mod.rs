@@ -3,30 +3,35 @@
 mod buffers;
 mod cancel;
 mod complete;
+mod create;
 mod layer;
 mod mdl;
 mod memory;
+mod probe;
+mod query;
+mod reuse;
 mod verify;
 
 use std::any::{Any, TypeId};
 
-use vbus_wdm::constants::*;
-use vbus_wdm::{
-    Context, FileObject, Id, IoStatus, IoctlCode, Irp, Machine, Major, NtStatus, Parameters, RequestorMode,
-};
+use vbus_wdm::{Context, Id, Irp, Machine};
 
 use crate::device::Device;
 use crate::driver::Driver;
 use crate::framework::{Fx, fx, fx_mut, take_fx, trace};
-use crate::object::{Allowed, Attributes, Handle, HandleType, Header, Kind, Object, parent_of};
+use crate::object::{Handle, HandleType, Header, Kind, Object};
 use crate::queue::{Acknowledged, Queue};
 use crate::trace::sites;
 use crate::verifier;
 
+use buffers::OwnBuffers;
 pub use buffers::Transfer;
 pub use cancel::RequestCancel;
-pub use layer::{Parts, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
+pub use create::{create_on_stack, create_prepared};
+pub use layer::{Parts, parts_of, peek_state, release_formatting, replace_irp};
 pub use memory::Memory;
+pub use query::RequestParameters;
+pub use reuse::reuse_irp;
 
 /// A WDFREQUEST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,13 +63,21 @@ pub enum Ownership {
     Driver,
 }
 
-/// Undoes what a layer above did to a request's IRP when it formatted it.
+/// What a layer above does for a request when its formatting, or its life, ends.
 pub type Release = fn(&mut Machine, Request);
 
 pub(crate) struct RequestBody {
     pub(crate) header: Header,
     irp: Option<Irp>,
     ownership: Ownership,
+    /// The driver has to complete it, and may: it was dispatched, or reused for that.
+    can_complete: bool,
+    /// It was reused for the driver to complete, and no queue has it yet.
+    driver_owned: bool,
+    /// It was completed, or never had an IRP.
+    completed: bool,
+    /// Where the dispatched IRP's data was: formatting the IRP for a target does not move the request's own memories.
+    own_buffers: OwnBuffers,
     device: Option<Device>,
     queue: Option<Queue>,
     waiting: bool,
@@ -92,8 +105,9 @@ pub(crate) struct RequestBody {
     upper: Box<dyn Any>,
     upper_type: TypeId,
     release: Option<Release>,
+    discard: Option<Release>,
     /// How many formatted requests use this one's memories.
-    lent: u32,
+    lent: i32,
 }
 
 impl Default for RequestBody {
@@ -102,6 +116,10 @@ impl Default for RequestBody {
             header: Header::default(),
             irp: None,
             ownership: Ownership::default(),
+            can_complete: true,
+            driver_owned: false,
+            completed: true,
+            own_buffers: OwnBuffers::default(),
             device: None,
             queue: None,
             waiting: false,
@@ -119,6 +137,7 @@ impl Default for RequestBody {
             upper: Box::new(()),
             upper_type: TypeId::of::<()>(),
             release: None,
+            discard: None,
             lent: 0,
         }
     }
@@ -133,7 +152,8 @@ impl RequestBody {
     /// Whether forgetting the request needs nothing besides its place: no callbacks, no children, no IRP, no formatting.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.header.is_bare() && self.irp.is_none() && self.release.is_none() && self.header.parent.is_none()
+        let kept = self.release.is_some() || self.discard.is_some();
+        self.header.is_bare() && self.irp.is_none() && !kept && self.header.parent.is_none()
     }
 
     #[inline]
@@ -141,6 +161,10 @@ impl RequestBody {
         self.header.initialize(driver);
         self.irp = irp;
         self.ownership = ownership;
+        self.can_complete = ownership == Ownership::FromIo;
+        self.driver_owned = false;
+        self.completed = irp.is_none();
+        self.own_buffers = OwnBuffers::default();
         self.device = None;
         self.queue = None;
         self.waiting = false;
@@ -156,21 +180,13 @@ impl RequestBody {
         self.cancelable = false;
         self.in_io_stop = false;
         self.release = None;
+        self.discard = None;
         self.lent = 0;
     }
 }
 
 /// The framework keeps its request in this word of a dispatched IRP's DriverContext.
 const REQUEST_WORD: usize = 3;
-
-/// WDF_REQUEST_PARAMETERS: what the sender asked for.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct RequestParameters {
-    /// The major function.
-    pub major: Major,
-    /// The stack location's parameters.
-    pub parameters: Parameters,
-}
 
 impl Request {
     /// The request that the framework makes for a dispatched IRP. It has no parent: it lives until it is completed.
@@ -186,66 +202,11 @@ impl Request {
         request
     }
 
-    /// Lets the framework find the request again from its IRP.
+    /// Lets the framework find the request again from its IRP, and keeps where a dispatched one's data is.
     #[inline]
     pub(crate) fn mark_irp(self, m: &mut Machine, irp: Irp) {
         m[irp].driver_context[REQUEST_WORD] = self.0.id.to_word();
-    }
-
-    /// `WdfRequestCreate` without a target: a request of the driver's own, without an IRP until it is formatted.
-    ///
-    /// Its parent is `attributes`' or the driver, and it lives until it is deleted.
-    ///
-    /// # Errors
-    /// STATUS_WDF_EXECUTION_LEVEL_INVALID and STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes with those,
-    /// STATUS_DELETE_PENDING for a parent that is being deleted.
-    ///
-    /// Source: S/core/fxrequest.cpp:168-233.
-    pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Result<Request, NtStatus> {
-        Request::new(m, driver, None, Ownership::Internal, attributes)
-    }
-
-    /// `WdfRequestCreateFromIrp`: a request around an IRP that the driver made. With `frees_irp` the framework owns the
-    /// IRP from now on: it is freed with the request, or when a target needs a bigger one.
-    ///
-    /// # Errors
-    /// As [`Request::create`]; the IRP is then the driver's still.
-    ///
-    /// Source: S/core/fxrequest.cpp:168-233, S/core/fxrequestapi.cpp:159.
-    pub fn create_from_irp(
-        m: &mut Machine,
-        driver: Driver,
-        irp: Irp,
-        frees_irp: bool,
-        attributes: Attributes,
-    ) -> Result<Request, NtStatus> {
-        let ownership = if frees_irp { Ownership::Internal } else { Ownership::Driver };
-        Request::new(m, driver, Some(irp), ownership, attributes)
-    }
-
-    fn new(
-        m: &mut Machine,
-        driver: Driver,
-        irp: Option<Irp>,
-        ownership: Ownership,
-        attributes: Attributes,
-    ) -> Result<Request, NtStatus> {
-        attributes.validate(m, driver, Allowed::Neither)?;
-        let parent = parent_of(m, driver, &attributes, driver.0);
-        let (id, body) = fx_mut(m).requests.take();
-        body.initialize(driver, irp, ownership);
-        let request = Request(Object { kind: Kind::Request, id });
-        let committed = request.0.commit(m, parent, attributes);
-        if let Err(status) = committed {
-            trace(m, driver, &sites::REQUEST_NOT_CREATED, [status.0.into()]);
-            request.body(m).irp = None;
-            fx_mut(m).requests.release(id);
-        }
-        let owns = u64::from(ownership == Ownership::Internal);
-        let created = if committed.is_ok() { request.0.address() } else { 0 };
-        let arguments = [irp.map_or(0, Irp::address), owns, created, NtStatus::from(committed).0.into()];
-        trace(m, driver, &sites::REQUEST_CREATE, arguments);
-        committed.map(|()| request)
+        self.assign_buffers(m, irp);
     }
 
     /// A handle that a driver took for a WDFREQUEST: a cast in C. See [`Object::expect_type`].
@@ -266,21 +227,6 @@ impl Request {
         Some(Request(Object { kind: Kind::Request, id }))
     }
 
-    /// `WdfRequestWdmGetIrp`: the IRP, if the request has one at this moment. Under the verifier asking a request that
-    /// has none is an error.
-    ///
-    /// Source: S/core/fxrequestapi.cpp:1170-1210.
-    pub fn irp(self, m: &mut Machine) -> Option<Irp> {
-        let irp = self.current_irp(m);
-        let driver = self.driver(m);
-        if irp.is_none() && self.verify_not_completed(m).is_err() {
-            let status = STATUS_INVALID_DEVICE_REQUEST;
-            trace(m, driver, &sites::GET_IRP_COMPLETED, [self.0.handle(), status.0.into()]);
-            verifier::debug_break(m, driver);
-        }
-        irp
-    }
-
     /// The request's IRP at this moment, without a DDI's checks.
     #[inline]
     pub fn current_irp(self, m: &mut Machine) -> Option<Irp> {
@@ -298,82 +244,15 @@ impl Request {
         self.body(m).device
     }
 
-    /// `WdfRequestGetIoQueue`.
+    /// The queue that gave the request to its driver, without a DDI's checks.
     #[inline]
     pub fn queue(self, m: &mut Machine) -> Option<Queue> {
         self.body(m).queue
     }
 
-    /// `WdfRequestGetStatus`: IoStatus.Status of the IRP as it is now.
-    pub fn status(self, m: &mut Machine) -> NtStatus {
-        self.io_status(m).status
-    }
-
-    /// `WdfRequestGetInformation`. Under the verifier 0 for a request that is completed.
-    ///
-    /// Source: S/core/fxrequest.cpp:300-345.
-    pub fn information(self, m: &mut Machine) -> u64 {
-        if self.verify_not_completed(m).is_err() {
-            return 0;
-        }
-        self.current_information(m)
-    }
-
-    pub(crate) fn current_information(self, m: &mut Machine) -> u64 {
-        self.io_status(m).information
-    }
-
-    fn io_status(self, m: &mut Machine) -> IoStatus {
-        self.current_irp(m).map(|irp| m[irp].io_status).unwrap_or_default()
-    }
-
-    /// `WdfRequestSetInformation`. Under the verifier nothing for a request that is completed.
-    pub fn set_information(self, m: &mut Machine, information: u64) {
-        if self.verify_not_completed(m).is_ok() {
-            let irp = self.require_irp(m, "WdfRequestSetInformation");
-            m[irp].io_status.information = information;
-        }
-    }
-
-    /// `WdfRequestGetParameters`. Under the verifier a request without an IRP, or without a location in it, has none.
-    ///
-    /// Source: S/core/fxrequest.cpp:1225-1290.
-    pub fn parameters(self, m: &mut Machine) -> RequestParameters {
-        if self.verify_stack_valid(m).is_err() {
-            return RequestParameters { major: Major::default(), parameters: Parameters::None };
-        }
-        let irp = self.require_irp(m, "WdfRequestGetParameters");
-        let location = m[irp].current();
-        RequestParameters { major: location.major, parameters: location.parameters }
-    }
-
-    /// The control code of an I/O control request.
-    pub fn ioctl_code(self, m: &mut Machine) -> Option<IoctlCode> {
-        match self.parameters(m).parameters {
-            Parameters::DeviceIoControl { code, .. } => Some(code),
-            _ => None,
-        }
-    }
-
-    /// `WdfRequestGetFileObject`. Under the verifier `None` for a request that the driver does not own.
-    ///
-    /// Source: S/core/fxrequestapi.cpp:2640-2690.
-    pub fn file_object(self, m: &mut Machine) -> Option<FileObject> {
-        if let Err(status) = self.verify_owned(m) {
-            let driver = self.driver(m);
-            trace(m, driver, &sites::GET_FILE_OBJECT_FAILED, [status.0.into()]);
-            return None;
-        }
-        self.file_of_irp(m)
-    }
-
-    /// `WdfRequestGetRequestorMode`. Under the verifier user mode for a request that is completed.
-    pub fn requestor_mode(self, m: &mut Machine) -> RequestorMode {
-        if self.verify_not_completed(m).is_err() {
-            return RequestorMode::User;
-        }
-        let irp = self.require_irp(m, "WdfRequestGetRequestorMode");
-        m[irp].requestor_mode
+    /// Information of the IRP, 0 without one.
+    fn current_information(self, m: &mut Machine) -> u64 {
+        self.current_irp(m).map_or(0, |irp| m[irp].io_status.information)
     }
 
     /// The IRP of a request that must have one here: in Windows a call would go through a null pointer.
@@ -414,6 +293,9 @@ pub(crate) fn disposed(m: &mut Machine, object: Object) {
     }
     if has_irp {
         layer::release_formatting(m, request);
+        if let Some(discard) = request.body(m).discard.take() {
+            discard(m, request);
+        }
     }
 }
 
@@ -421,6 +303,9 @@ pub(crate) fn disposed(m: &mut Machine, object: Object) {
 pub(crate) fn destroyed(m: &mut Machine, object: Object) {
     let request = Request(object);
     layer::release_formatting(m, request);
+    if let Some(discard) = request.body(m).discard.take() {
+        discard(m, request);
+    }
     let body = request.body(m);
     let irp = body.irp.take().filter(|_| body.ownership == Ownership::Internal);
     fx_mut(m).requests.release(object.id);
