@@ -75,8 +75,8 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
 
 /// The bus puts a reader's number into its instance id.
 fn reader_number(m: &Machine, pdo: Option<DeviceObject>) -> u32 {
-    let path = pdo.and_then(|pdo| DevNode::of(m, pdo)).map(|node| node.instance_path(m)).unwrap_or_default();
-    path.rsplit('\\').next().and_then(|instance| instance.parse().ok()).unwrap_or(0)
+    let info = pdo.and_then(|pdo| DevNode::of(m, pdo)?.info(m));
+    info.and_then(|info| info.instance_id.parse().ok()).unwrap_or(0)
 }
 
 /// EvtIoDeviceControl: the public device takes the smart-card codes and nothing else.

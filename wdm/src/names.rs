@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::device::DeviceObject;
 use crate::machine::Machine;
-use crate::pnp::DevNode;
+use crate::pnp::{DevNode, InterfaceChange, NodeState};
 use crate::status::{NtStatus, constants::*};
 
 /// A GUID, by its canonical number: `Guid(0x50DD5230_BA8A_11D1_BF5D_0000F805F530)`.
@@ -32,13 +32,19 @@ struct Interface {
     class: Guid,
     pdo: DeviceObject,
     link: String,
+    /// Its driver enabled it.
     enabled: bool,
+    /// It is enabled, and its device is started: it can be opened.
+    exposed: bool,
 }
 
 impl Names {
     pub(crate) fn forget_device(&mut self, device: DeviceObject) {
         self.objects.retain(|_, named| *named != device);
-        self.interfaces.retain(|interface| interface.pdo != device);
+    }
+
+    pub(crate) fn forget_interfaces(&mut self, pdo: DeviceObject) {
+        self.interfaces.retain(|interface| interface.pdo != pdo);
     }
 }
 
@@ -108,11 +114,12 @@ impl Machine {
         let link = format!("\\??\\{}#{class}", node.instance_path(self).replace('\\', "#"));
         // A device that came back has the name of the one that went, whose interface is disabled since.
         self.names.interfaces.retain(|known| known.link != link);
-        self.names.interfaces.push(Interface { class, pdo, link: link.clone(), enabled: false });
+        self.names.interfaces.push(Interface { class, pdo, link: link.clone(), enabled: false, exposed: false });
         Ok(link)
     }
 
-    /// `IoSetDeviceInterfaceState`.
+    /// `IoSetDeviceInterfaceState`. PASSIVE_LEVEL. An interface that is enabled while its device starts is exposed when
+    /// the start is through.
     ///
     /// # Errors
     /// STATUS_OBJECT_NAME_EXISTS (a success code in Windows) when enabled twice, STATUS_OBJECT_NAME_NOT_FOUND when
@@ -120,28 +127,61 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoSetDeviceInterfaceState.
     pub fn set_interface_state(&mut self, link: &str, enable: bool) -> Result<(), NtStatus> {
-        let Some(interface) = self.names.interfaces.iter_mut().find(|interface| interface.link == link) else {
+        let Some(at) = self.names.interfaces.iter().position(|interface| interface.link == link) else {
             return Err(STATUS_OBJECT_NAME_NOT_FOUND);
         };
+        let interface = &mut self.names.interfaces[at];
         if interface.enabled == enable {
             return Err(if enable { STATUS_OBJECT_NAME_EXISTS } else { STATUS_OBJECT_NAME_NOT_FOUND });
         }
         interface.enabled = enable;
-        let pdo = interface.pdo;
-        let name = object_name(link);
-        if enable {
-            self.names.objects.insert(name, pdo);
-        } else {
-            self.names.objects.remove(&name);
+        let state = DevNode::of(self, self.names.interfaces[at].pdo).and_then(|node| node.state(self));
+        if !enable || matches!(state, Some(NodeState::Started | NodeState::Stopped)) {
+            self.set_exposed(at, enable);
         }
         Ok(())
+    }
+
+    /// A device was started: what its drivers enabled can be opened now.
+    pub(crate) fn expose_interfaces(&mut self, pdo: DeviceObject) {
+        for at in 0..self.names.interfaces.len() {
+            let interface = &self.names.interfaces[at];
+            if interface.pdo == pdo && interface.enabled {
+                self.set_exposed(at, true);
+            }
+        }
+    }
+
+    /// A device was removed: what its drivers left enabled is disabled.
+    pub(crate) fn disable_interfaces(&mut self, pdo: DeviceObject) {
+        for at in 0..self.names.interfaces.len() {
+            let interface = &mut self.names.interfaces[at];
+            if interface.pdo == pdo {
+                interface.enabled = false;
+                self.set_exposed(at, false);
+            }
+        }
+    }
+
+    fn set_exposed(&mut self, at: usize, expose: bool) {
+        let interface = &mut self.names.interfaces[at];
+        if std::mem::replace(&mut interface.exposed, expose) == expose {
+            return;
+        }
+        let name = object_name(&interface.link);
+        match expose {
+            true => self.names.objects.insert(name, interface.pdo),
+            false => self.names.objects.remove(&name),
+        };
+        let change = InterfaceChange { arrival: expose, class: interface.class, link: interface.link.clone() };
+        self.interface_changed(change);
     }
 
     /// The links of a class that can be opened now, in the order of their registration
     /// (`CM_Get_Device_Interface_List`).
     pub fn interfaces(&self, class: Guid) -> Vec<String> {
-        let enabled = self.names.interfaces.iter().filter(|interface| interface.enabled && interface.class == class);
-        enabled.map(|interface| interface.link.clone()).collect()
+        let exposed = self.names.interfaces.iter().filter(|interface| interface.exposed && interface.class == class);
+        exposed.map(|interface| interface.link.clone()).collect()
     }
 }
 

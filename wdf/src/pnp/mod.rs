@@ -7,8 +7,8 @@ mod travel;
 
 use vbus_wdm::constants::*;
 use vbus_wdm::{
-    Context, Control, DeviceObject, IdType, Irp, Machine, Major, NtStatus, Parameters, PnpAnswer, PnpMinor,
-    PnpParameters, RelationType,
+    CapabilityFlags, Context, Control, DeviceObject, IdType, Irp, Machine, Major, NtStatus, Parameters, PnpAnswer,
+    PnpMinor, PnpParameters, RelationType,
 };
 
 use crate::device::{self, Device, DeviceKind};
@@ -117,7 +117,7 @@ fn query_capabilities(m: &mut Machine, device: Device) {
     ask(m, top, PnpMinor::QueryCapabilities);
 }
 
-/// QUERY_CAPABILITIES: an FDO looks at what comes back up; a PDO begins with what its bus can do.
+/// QUERY_CAPABILITIES: an FDO looks at what comes back up; a PDO begins with what its bus can do, and can be ejected.
 ///
 /// Source: S/irphandlers/pnp/fxpkgfdo.cpp:420-560, fxpkgpdo.cpp:560-720.
 fn capabilities(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
@@ -126,6 +126,7 @@ fn capabilities(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
         if let Some(parent) = device.parent(m).filter(|parent| parent.object().exists(m)) {
             query_capabilities(m, parent);
         }
+        m[irp].capabilities().flags.insert(CapabilityFlags::EJECT_SUPPORTED);
         return irp.complete_with(m, STATUS_SUCCESS, 0);
     };
     trace(m, driver, &sites::FDO_CAPABILITIES_ENTER, []);
