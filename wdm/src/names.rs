@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::device::DeviceObject;
 use crate::machine::Machine;
-use crate::pnp::{DevNode, InterfaceChange, NodeState};
+use crate::pnp::{DevNode, InterfaceChange, PnpRequest};
 use crate::status::{NtStatus, constants::*};
 
 /// A GUID, by its canonical number: `Guid(0x50DD5230_BA8A_11D1_BF5D_0000F805F530)`.
@@ -107,14 +107,21 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoRegisterDeviceInterface.
     pub fn register_interface(&mut self, pdo: DeviceObject, class: Guid) -> Result<String, NtStatus> {
-        let node = DevNode::of(self, pdo).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
+        self.pnp_was_asked(pdo, PnpRequest::RegisterInterface);
+        let path = match DevNode::of(self, pdo) {
+            Some(node) => node.instance_path(self),
+            // Whoever plays the PnP manager did not say who the device is.
+            None if self.has_other_pnp_manager() => format!("{:x}", pdo.address()),
+            None => return Err(STATUS_INVALID_DEVICE_REQUEST),
+        };
         if let Some(known) = self.names.interfaces.iter().find(|known| known.pdo == pdo && known.class == class) {
             return Ok(known.link.clone());
         }
-        let link = format!("\\??\\{}#{class}", node.instance_path(self).replace('\\', "#"));
+        let link = format!("\\??\\{}#{class}", path.replace('\\', "#"));
         // A device that came back has the name of the one that went, whose interface is disabled since.
         self.names.interfaces.retain(|known| known.link != link);
-        self.names.interfaces.push(Interface { class, pdo, link: link.clone(), enabled: false, exposed: false });
+        let interface = Interface { class, pdo, link: link.clone(), enabled: false, exposed: false };
+        self.names.interfaces.push(interface);
         Ok(link)
     }
 
@@ -127,53 +134,51 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoSetDeviceInterfaceState.
     pub fn set_interface_state(&mut self, link: &str, enable: bool) -> Result<(), NtStatus> {
-        let Some(at) = self.names.interfaces.iter().position(|interface| interface.link == link) else {
+        let Some(interface) = self.names.interfaces.iter_mut().find(|interface| interface.link == link) else {
             return Err(STATUS_OBJECT_NAME_NOT_FOUND);
         };
-        let interface = &mut self.names.interfaces[at];
         if interface.enabled == enable {
             return Err(if enable { STATUS_OBJECT_NAME_EXISTS } else { STATUS_OBJECT_NAME_NOT_FOUND });
         }
         interface.enabled = enable;
-        let state = DevNode::of(self, self.names.interfaces[at].pdo).and_then(|node| node.state(self));
-        if !enable || matches!(state, Some(NodeState::Started | NodeState::Stopped)) {
-            self.set_exposed(at, enable);
+        let pdo = interface.pdo;
+        self.pnp_was_asked(pdo, PnpRequest::SetInterfaceState(enable));
+        // A device that is not in the tree is started when whoever plays its PnP manager says so.
+        let started = DevNode::of(self, pdo).is_none_or(|node| node.has_drivers(self));
+        if !enable || started {
+            self.set_exposed(link, enable);
         }
         Ok(())
     }
 
     /// A device was started: what its drivers enabled can be opened now.
     pub(crate) fn expose_interfaces(&mut self, pdo: DeviceObject) {
-        for at in 0..self.names.interfaces.len() {
-            let interface = &self.names.interfaces[at];
-            if interface.pdo == pdo && interface.enabled {
-                self.set_exposed(at, true);
-            }
+        let of_device = self.names.interfaces.iter().filter(|known| known.pdo == pdo && known.enabled);
+        for link in of_device.map(|known| known.link.clone()).collect::<Vec<_>>() {
+            self.set_exposed(&link, true);
         }
     }
 
     /// A device was removed: what its drivers left enabled is disabled.
     pub(crate) fn disable_interfaces(&mut self, pdo: DeviceObject) {
-        for at in 0..self.names.interfaces.len() {
-            let interface = &mut self.names.interfaces[at];
-            if interface.pdo == pdo {
-                interface.enabled = false;
-                self.set_exposed(at, false);
-            }
+        let of_device = self.names.interfaces.iter_mut().filter(|known| known.pdo == pdo && known.enabled);
+        let disabled = of_device.map(|known| (known.enabled = false, known.link.clone()).1);
+        for link in disabled.collect::<Vec<_>>() {
+            self.set_exposed(&link, false);
         }
     }
 
-    fn set_exposed(&mut self, at: usize, expose: bool) {
-        let interface = &mut self.names.interfaces[at];
+    fn set_exposed(&mut self, link: &str, expose: bool) {
+        let Some(interface) = self.names.interfaces.iter_mut().find(|known| known.link == link) else { return };
         if std::mem::replace(&mut interface.exposed, expose) == expose {
             return;
         }
-        let name = object_name(&interface.link);
+        let name = object_name(link);
         match expose {
             true => self.names.objects.insert(name, interface.pdo),
             false => self.names.objects.remove(&name),
         };
-        let change = InterfaceChange { arrival: expose, class: interface.class, link: interface.link.clone() };
+        let change = InterfaceChange { arrival: expose, class: interface.class, link: link.to_owned() };
         self.interface_changed(change);
     }
 

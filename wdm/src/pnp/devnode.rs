@@ -190,7 +190,7 @@ impl DevNode {
         m.pnp.nodes.get_mut(self.0)
     }
 
-    pub(super) fn has_drivers(self, m: &Machine) -> bool {
+    pub(crate) fn has_drivers(self, m: &Machine) -> bool {
         self.state(m).is_some_and(NodeState::has_drivers)
     }
 
@@ -231,7 +231,6 @@ impl DevNode {
         siblings.retain(|&node| node != self);
         m.pnp.nodes.release(self.0);
         if let Some(pdo) = pdo {
-            m.names.forget_interfaces(pdo);
             pdo.forget_devnode(m);
         }
     }

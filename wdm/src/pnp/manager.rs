@@ -71,6 +71,10 @@ pub enum PnpRequest {
     RegisterNotification,
     /// IoUnregisterPlugPlayNotification of such a registration.
     UnregisterNotification,
+    /// IoRegisterDeviceInterface.
+    RegisterInterface,
+    /// IoSetDeviceInterfaceState.
+    SetInterfaceState(bool),
 }
 
 /// Called with the PDO that a driver asks something for, at the moment it does.
@@ -83,7 +87,12 @@ impl Machine {
         self.pnp.on_request = Some(hook);
     }
 
-    pub(super) fn pnp_was_asked(&mut self, pdo: DeviceObject, request: PnpRequest) {
+    /// Whether somebody plays the PnP manager for devices that are not in the tree.
+    pub(crate) fn has_other_pnp_manager(&self) -> bool {
+        self.pnp.on_request.is_some()
+    }
+
+    pub(crate) fn pnp_was_asked(&mut self, pdo: DeviceObject, request: PnpRequest) {
         if let Some(hook) = self.pnp.on_request {
             hook(self, pdo, request);
         }
@@ -96,7 +105,7 @@ impl Machine {
     /// IRP_MN_QUERY_DEVICE_RELATIONS (warning).
     pub(super) fn devnode_of_pdo(&mut self, pdo: DeviceObject, ddi: &'static str) -> Option<DevNode> {
         let node = DevNode::of(self, pdo);
-        if node.is_none() && self.pnp.on_request.is_none() {
+        if node.is_none() && !self.has_other_pnp_manager() {
             let driver = self[pdo].driver.address();
             self.bug_check(0xCA, [2, pdo.address(), driver, 0], ddi);
         }

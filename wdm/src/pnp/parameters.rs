@@ -51,9 +51,7 @@ impl fmt::Display for PnpParameters {
             PnpParameters::Relations(kind) => f.write_str(kind.name()),
             PnpParameters::Id(kind) => f.write_str(kind.name()),
             PnpParameters::Text { kind, .. } => f.write_str(kind.name()),
-            PnpParameters::Interface(query) => {
-                write!(f, "{}, {} bytes, version {}", query.interface, query.size, query.version)
-            }
+            PnpParameters::Interface(query) => query.interface.fmt(f),
             PnpParameters::Usage { kind, in_path } => {
                 write!(f, "{}, {}", kind.name(), if in_path { "comes" } else { "goes" })
             }

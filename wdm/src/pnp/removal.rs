@@ -79,7 +79,7 @@ impl Machine {
         })
     }
 
-    /// Why the last removal that was asked for did not take place.
+    /// Why the last removal that was refused did not take place.
     pub fn last_veto(&self) -> Option<&Veto> {
         self.pnp.last_veto.as_ref()
     }

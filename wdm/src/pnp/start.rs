@@ -101,7 +101,7 @@ impl DevNode {
             m.expose_interfaces(pdo);
         }
         self.query_capabilities(m);
-        DevNode::query_state(m, self);
+        self.query_state(m);
         if self.state(m) == Some(NodeState::Started) {
             self.enumerate(m);
         }

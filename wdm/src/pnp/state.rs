@@ -15,7 +15,7 @@ impl Machine {
     pub fn invalidate_device_state(&mut self, pdo: DeviceObject) {
         self.pnp_was_asked(pdo, PnpRequest::InvalidateState);
         if let Some(node) = self.devnode_of_pdo(pdo, "IoInvalidateDeviceState") {
-            self.queue_pnp_work(Work::Device(DevNode::query_state, node));
+            self.queue_pnp_work(Work::Device(|m, node| node.query_state(m), node));
         }
     }
 
@@ -64,23 +64,23 @@ impl DevNode {
     ///
     /// Source: Windows driver documentation, "About PNP_DEVICE_STATE", "Handling an IRP_MN_SURPRISE_REMOVAL Request",
     /// IRP_MN_START_DEVICE; ReactOS, IoInvalidateDeviceState.
-    pub(super) fn query_state(m: &mut Machine, node: DevNode) {
-        let (Some(NodeState::Started), Some(pdo)) = (node.state(m), node.pdo(m)) else { return };
+    pub(super) fn query_state(self, m: &mut Machine) {
+        let (Some(NodeState::Started), Some(pdo)) = (self.state(m), self.pdo(m)) else { return };
         let minor = PnpMinor::QueryPnpDeviceState;
         let (status, _) = super::send(m, pdo, minor, PnpParameters::None, PnpAnswer::None);
         if !status.status.is_success() {
             return;
         }
         let state = PnpDeviceState::from_information(status.information);
-        node.change_info(m, |info| info.device_state = state);
+        self.change_info(m, |info| info.device_state = state);
         let moved = state.contains(PnpDeviceState::RESOURCE_REQUIREMENTS_CHANGED);
         let failed = state.contains(PnpDeviceState::FAILED);
         if state.contains(PnpDeviceState::REMOVED) {
-            node.surprise_remove(m, Removal::Keep(NodeState::Removed, None));
+            self.surprise_remove(m, Removal::Keep(NodeState::Removed, None));
         } else if failed && !moved {
-            node.surprise_remove(m, Removal::failed(STATUS_UNSUCCESSFUL, Problem::FailedPostStart));
+            self.surprise_remove(m, Removal::failed(STATUS_UNSUCCESSFUL, Problem::FailedPostStart));
         } else if moved {
-            node.reassign_resources(m, failed);
+            self.reassign_resources(m, failed);
         }
     }
 }
