@@ -257,6 +257,15 @@ impl DeviceObject {
         top
     }
 
+    /// The lowest device of the stack: its PDO, if it is a stack of the PnP tree.
+    pub fn bottom_of_stack(self, m: &Machine) -> DeviceObject {
+        let mut bottom = self;
+        while let Some(lower) = bottom.lower_device(m) {
+            bottom = lower;
+        }
+        bottom
+    }
+
     /// The device that this one is attached to.
     pub fn lower_device(self, m: &Machine) -> Option<DeviceObject> {
         m.devices.get(self.0).and_then(|data| data.lower)

@@ -113,8 +113,7 @@ impl DevNode {
 
     /// The devnode of the stack that a device belongs to.
     pub fn of_stack(m: &Machine, device: DeviceObject) -> Option<DevNode> {
-        let bottom = std::iter::successors(Some(device), |device| device.lower_device(m)).last()?;
-        DevNode::of(m, bottom)
+        DevNode::of(m, device.bottom_of_stack(m))
     }
 
     /// The PDO; `None` once the devnode is gone.

@@ -46,8 +46,7 @@ const LOCALE: u32 = 0x0409;
 impl DevNode {
     /// Asks a PDO that was not there before who and what it is.
     ///
-    /// A log of Windows 10 shows the order of what follows AddDevice; of the questions before it, the documentation
-    /// gives the list and ReactOS an order.
+    /// The documentation gives the list and no order; this is ReactOS's.
     ///
     /// Source: Windows driver documentation, "Adding a PnP Device to a Running System"; ReactOS, PiInitializeDevNode.
     pub(super) fn ask_who_it_is(self, m: &mut Machine) {

@@ -122,7 +122,8 @@ impl DevNode {
     /// Every device that goes when this one does, children before parents: what is below it, what their drivers name as
     /// removal relations, and on an eject what the bus names as ejection relations.
     ///
-    /// Source: Windows driver documentation, IRP_MN_QUERY_DEVICE_RELATIONS; IoRequestDeviceEject (1).
+    /// Source: Windows driver documentation, IRP_MN_QUERY_DEVICE_RELATIONS; IoRequestDeviceEject (1); a log of Windows 10,
+    /// which asks for the removal relations before QUERY_REMOVE.
     pub(super) fn affected(self, m: &mut Machine, eject: bool) -> Vec<DevNode> {
         let mut nodes = vec![self];
         let mut asked = 0;

@@ -19,9 +19,9 @@ pub type PowerCompletion = fn(&mut Machine, DeviceObject, PowerMinor, PowerState
 #[derive(Default)]
 pub(crate) struct Requests {
     out: Slab<Option<Request>>,
-    /// The device-power IRP that each stack is busy with, by its top device.
+    /// The device-power IRP that each stack is busy with, by its lowest device.
     active: Vec<(DeviceObject, Irp)>,
-    /// Those that wait for such a one, in the order of asking.
+    /// Those that wait until their stack is not, in the order of asking.
     waiting: VecDeque<(DeviceObject, Irp)>,
 }
 
@@ -81,45 +81,44 @@ impl DeviceObject {
         location.minor = minor as u8;
         location.parameters = Parameters::Power(parameters);
         data.set_completion_routine(completed, Context(id.to_word()), Control::INVOKE_ALWAYS);
-        present(m, minor, top, irp);
+        present(m, minor, self.bottom_of_stack(m), irp);
         Ok(irp)
     }
 }
 
 /// Sends the IRP, or lets it wait while the stack is busy with another one. A WAIT_WAKE waits for nobody.
-fn present(m: &mut Machine, minor: PowerMinor, top: DeviceObject, irp: Irp) {
+fn present(m: &mut Machine, minor: PowerMinor, stack: DeviceObject, irp: Irp) {
     if minor != PowerMinor::WaitWake {
         let requests = &mut m.power.requests;
-        if requests.active.iter().any(|&(busy, _)| busy == top) {
-            return requests.waiting.push_back((top, irp));
+        if requests.active.iter().any(|&(busy, _)| busy == stack) {
+            return requests.waiting.push_back((stack, irp));
         }
-        requests.active.push((top, irp));
+        requests.active.push((stack, irp));
     }
-    call(m, top, irp);
+    call(m, irp);
 }
 
 /// Drivers are called at PASSIVE_LEVEL, from a work item if need be.
 ///
 /// Source: Windows driver documentation, IRP_MN_SET_POWER (DO_POWER_PAGABLE); ReactOS, PopPresentIrp.
-fn call(m: &mut Machine, top: DeviceObject, irp: Irp) {
-    if m.irql() == Irql::Passive {
-        irp.call_driver(m, top);
-        return;
+fn call(m: &mut Machine, irp: Irp) {
+    fn at_passive_level(m: &mut Machine, irp: Irp) {
+        // The power manager's own location says whom it sends the IRP to.
+        if let Some(top) = m[irp].current().device {
+            irp.call_driver(m, top);
+        }
     }
-    m.queue_work_item(
-        |m, irp| {
-            let Some(irp) = Irp::from_context(irp) else { return };
-            let top = m[irp].current().device;
-            if let Some(top) = top {
-                irp.call_driver(m, top);
-            }
-        },
-        irp.to_context(),
-    );
+    match m.irql() {
+        Irql::Passive => at_passive_level(m, irp),
+        _ => m.queue_work_item(
+            |m, irp| Irp::from_context(irp).into_iter().for_each(|irp| at_passive_level(m, irp)),
+            irp.to_context(),
+        ),
+    }
 }
 
 /// The power manager's own completion routine, above all others.
-fn completed(m: &mut Machine, top: Option<DeviceObject>, irp: Irp, context: Context) -> NtStatus {
+fn completed(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, context: Context) -> NtStatus {
     let request = Id::from_word(context.0).and_then(|id| {
         let request = m.power.requests.out.get_mut(id)?.take();
         m.power.requests.out.release(id);
@@ -130,20 +129,18 @@ fn completed(m: &mut Machine, top: Option<DeviceObject>, irp: Irp, context: Cont
         completion(m, device, minor, state, context, status);
     }
     irp.free(m);
-    if let Some(top) = top {
-        start_next(m, top, irp);
-    }
+    start_next(m, irp);
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-fn start_next(m: &mut Machine, top: DeviceObject, done: Irp) {
+/// The stack that was busy with `done` takes the next IRP that waits for it.
+fn start_next(m: &mut Machine, done: Irp) {
     let requests = &mut m.power.requests;
     let Some(at) = requests.active.iter().position(|&(_, irp)| irp == done) else { return };
-    requests.active.remove(at);
-    if let Some(at) = requests.waiting.iter().position(|&(waiting, _)| waiting == top)
-        && let Some((top, irp)) = requests.waiting.remove(at)
-    {
-        requests.active.push((top, irp));
-        call(m, top, irp);
+    let (stack, _) = requests.active.remove(at);
+    let next = requests.waiting.iter().position(|&(waiting, _)| waiting == stack);
+    if let Some(next) = next.and_then(|next| requests.waiting.remove(next)) {
+        requests.active.push(next);
+        call(m, next.1);
     }
 }
