@@ -1,9 +1,12 @@
 //! The readers' PDOs, and the one I/O target that each of them gets.
 
 use vbus_iotarget::IoTarget;
-use vbus_wdf::{Attributes, ChildList, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks, PowerDeviceState};
+use vbus_wdf::{
+    Attributes, ChildList, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks, PnpCapabilities,
+    PowerDeviceState,
+};
 use vbus_wdm::constants::*;
-use vbus_wdm::{Machine, NtStatus};
+use vbus_wdm::{CapabilityFlags, Machine, NtStatus};
 
 use crate::driver::{Bus, ChildTarget};
 use crate::ioctl::{HARDWARE_ID_READER, ReaderId};
@@ -20,10 +23,13 @@ pub(crate) fn create_reader(m: &mut Machine, _: ChildList, id: u64, init: Device
     let ids = PdoIds {
         device: HARDWARE_ID_READER.to_owned(),
         instance: format!("{:04}", id.0),
-        hardware: HARDWARE_ID_READER.to_owned(),
+        hardware: vec![HARDWARE_ID_READER.to_owned()],
+        ..PdoIds::default()
     };
     let callbacks = PnpCallbacks { d0_entry: Some(powered_up), d0_exit: Some(powered_down), ..PnpCallbacks::default() };
-    init.ids(ids).callbacks(callbacks).create(m, Attributes::none().context(Child { id }))?;
+    let reader = init.ids(ids).callbacks(callbacks).create(m, Attributes::none().context(Child { id }))?;
+    let has = CapabilityFlags::EJECT_SUPPORTED | CapabilityFlags::REMOVABLE | CapabilityFlags::SURPRISE_REMOVAL_OK;
+    reader.set_pnp_capabilities(m, PnpCapabilities { has, ..PnpCapabilities::default() });
     Ok(())
 }
 

@@ -70,13 +70,13 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
         .on_device_control(from_a_program)
         .on_internal_device_control(from_the_bus)
         .create_default(m, device)?;
-    device.create_interface(m, GUID_SMARTCARD_READER)
+    device.create_interface(m, GUID_SMARTCARD_READER, None)
 }
 
 /// The bus puts a reader's number into its instance id.
 fn reader_number(m: &Machine, pdo: Option<DeviceObject>) -> u32 {
-    let path = pdo.and_then(|pdo| DevNode::of(m, pdo)).map(|node| node.instance_path(m)).unwrap_or_default();
-    path.rsplit('\\').next().and_then(|instance| instance.parse().ok()).unwrap_or(0)
+    let info = pdo.and_then(|pdo| DevNode::of(m, pdo)?.info(m));
+    info.and_then(|info| info.instance_id.parse().ok()).unwrap_or(0)
 }
 
 /// EvtIoDeviceControl: the public device takes the smart-card codes and nothing else.

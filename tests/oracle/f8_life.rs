@@ -4,7 +4,8 @@ use vbus::wdf::*;
 use vbus::wdm::constants::*;
 use vbus::wdm::{
     DeviceObject, DevicePowerState, FileObject, Guid, IoType, Irp, Machine, Major, NtStatus, OpenOptions, Parameters,
-    PnpMinor, PnpParameters, PnpRequest, PowerMinor, PowerState, RelationType, SystemPowerState, Ticks, UsageType,
+    PnpMinor, PnpParameters, PnpRequest, PowerAction, PowerMinor, PowerParameters, PowerState, RelationType,
+    SystemPowerContext, SystemPowerState, Ticks, UsageType,
 };
 
 use super::case::{Case, Event};
@@ -188,8 +189,7 @@ fn create(m: &mut Machine, mut init: DeviceInit) -> Result<Device, NtStatus> {
     record(m, "WdfDeviceCreate 0x00000000".to_owned());
     make_queue(m, device, &wanted);
     if wanted.interface {
-        record(m, "interface register 1".to_owned());
-        let status = NtStatus::from(device.create_interface(m, Guid(0x1234)));
+        let status = NtStatus::from(device.create_interface(m, Guid(0x1234), None));
         record(m, format!("createInterface {}", hex(status)));
     }
     if wanted.idle != 0 {
@@ -307,6 +307,9 @@ fn asked(m: &mut Machine, pdo: DeviceObject, request: PnpRequest) {
         PnpRequest::InvalidateRelations(kind) => kind as i8,
         PnpRequest::InvalidateState => -1,
         PnpRequest::Eject => -2,
+        PnpRequest::RegisterInterface => return record(m, "interface register 1".to_owned()),
+        PnpRequest::SetInterfaceState(on) => return record(m, format!("interface state {}", u8::from(on))),
+        PnpRequest::RegisterNotification | PnpRequest::UnregisterNotification => return,
     };
     let shown = name_of(m, pdo.address());
     record(m, format!("invalidate {shown} {number}"));
@@ -320,7 +323,7 @@ fn lower(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
     let what = match major {
         Major::Pnp => PnpMinor::from_code(minor).map_or("?", PnpMinor::name).replace("IRP_MN_", ""),
         Major::Power => {
-            let minor = PowerMinor::from_code(minor).map_or("?", PowerMinor::name).replace("IRP_MN_", "");
+            let minor = PowerMinor::from_number(minor.into()).map_or("?", PowerMinor::name).replace("IRP_MN_", "");
             format!("{minor} {}", shown_state(parameters))
         }
         _ => major.name().replace("IRP_MJ_", ""),
@@ -351,8 +354,12 @@ fn lower(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
 
 fn shown_state(parameters: Parameters) -> String {
     match parameters {
-        Parameters::Power(PowerState::System(state)) => format!("S{}", state as u8 - 1),
-        Parameters::Power(PowerState::Device(state)) => format!("D{}", state as u8 - 1),
+        Parameters::Power(PowerParameters::Power { state: PowerState::System(state), .. }) => {
+            format!("S{}", state as u8 - 1)
+        }
+        Parameters::Power(PowerParameters::Power { state: PowerState::Device(state), .. }) => {
+            format!("D{}", state as u8 - 1)
+        }
         _ => String::new(),
     }
 }
@@ -379,8 +386,8 @@ fn play(m: &mut Machine, step: &str) {
         "target" => pnp(m, QueryDeviceRelations, target),
         "res" => pnp(m, QueryResources, PnpParameters::None),
         "resreq" => pnp(m, QueryResourceRequirements, PnpParameters::None),
-        "paging+" => pnp(m, DeviceUsageNotification, PnpParameters::Usage(UsageType::Paging, true)),
-        "paging-" => pnp(m, DeviceUsageNotification, PnpParameters::Usage(UsageType::Paging, false)),
+        "paging+" => pnp(m, DeviceUsageNotification, PnpParameters::Usage { kind: UsageType::Paging, in_path: true }),
+        "paging-" => pnp(m, DeviceUsageNotification, PnpParameters::Usage { kind: UsageType::Paging, in_path: false }),
         "send" => send(m, None),
         "sendf" => {
             let file = scene(m).opened - 1;
@@ -482,7 +489,7 @@ fn send_and_record(
     let code = minor.name().replace("IRP_MN_", "");
     let argument = match parameters {
         PnpParameters::Relations(kind) => format!(" {}", kind.name()),
-        PnpParameters::Usage(usage, in_path) => format!(" {} {}", usage as u8, u8::from(in_path)),
+        PnpParameters::Usage { kind, in_path } => format!(" {} {}", kind as u8, u8::from(in_path)),
         _ => String::new(),
     };
     record(m, format!("pnpSend {code} {shown}{argument}"));
@@ -494,7 +501,16 @@ fn send_and_record(
     call_and_wait(m, device, irp);
     let status = m[irp].io_status;
     if minor == PnpMinor::QueryCapabilities {
-        record_capabilities(m, irp);
+        let capabilities = m[irp].capabilities();
+        let caps = format!(
+            "caps {:x} {:x} {} {} {}",
+            capabilities.flags,
+            capabilities.address,
+            capabilities.ui_number as i32,
+            capabilities.device_wake as u8,
+            capabilities.system_wake as u8
+        );
+        record(m, caps);
     }
     record(m, format!("pnpDone {code} {}", hex(status.status)));
     (status.status, status.information)
@@ -505,10 +521,6 @@ fn call_and_wait(m: &mut Machine, device: DeviceObject, irp: Irp) {
     irp.call_driver(m, device);
     m.wait("an IRP", move |m| m[irp].is_completed());
     scene(m).waiting = false;
-}
-
-fn record_capabilities(m: &mut Machine, _: Irp) {
-    record(m, "caps".to_owned());
 }
 
 fn power(m: &mut Machine, step: &str) {
@@ -525,7 +537,16 @@ fn power(m: &mut Machine, step: &str) {
     let shown = name_of(m, device.address());
     let code = minor.name().replace("IRP_MN_", "");
     record(m, format!("powerSend {code} {shown} {state}"));
-    let (irp, top) = m.power_irp(device, minor, parameters).unwrap();
+    let top = device.top_of_stack(m);
+    let irp = m.allocate_irp(m[top].stack_size).unwrap();
+    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
+    let location = m[irp].next_mut();
+    (location.major, location.minor) = (Major::Power, minor as u8);
+    location.parameters = Parameters::Power(PowerParameters::Power {
+        state: parameters,
+        action: PowerAction::None,
+        context: SystemPowerContext::default(),
+    });
     call_and_wait(m, top, irp);
     let status = m[irp].io_status.status;
     record(m, format!("powerDone {}", hex(status)));

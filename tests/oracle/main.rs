@@ -16,8 +16,6 @@ mod f5_queue;
 mod f5_stacksize;
 mod f6;
 mod f7;
-
-#[allow(dead_code)]
 mod f8_life;
 mod world;
 
@@ -45,7 +43,7 @@ fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
         "F5_stacksize" => Some(f5_stacksize::run),
         "F6" => Some(f6::run),
         "F7" => Some(f7::run),
-        // "F8_life" => Some(f8_life::run), once interfaces and capabilities are seen.
+        "F8_life" => Some(f8_life::run),
         _ => None,
     }
 }

@@ -1,10 +1,10 @@
 //! WDFDEVICE: creation, with every change of StackSize, and what a driver can ask of it.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, DeviceObject, FileObject, Guid, Id, IoType, Irp, Machine, Major, NtStatus};
+use vbus_wdm::{BusInformation, Context, DeviceObject, FileObject, Id, IoType, Irp, Machine, Major, NtStatus};
 
 use crate::child_list::{self, ChildList};
-use crate::device_init::{DeviceInit, InitKind, PdoIds, Preprocess};
+use crate::device_init::{DeviceInit, InitKind, Preprocess};
 use crate::device_targets::{self, DeviceTargets};
 use crate::dispatch;
 use crate::driver::Driver;
@@ -13,6 +13,8 @@ use crate::framework::{fx, fx_mut, take_fx, trace};
 use crate::io_package::{InCallerContext, WdmIrpDispatch};
 use crate::object::{Allowed, Attributes, DisposeList, Handle, HandleType, Header, Kind, Object};
 use crate::pnp::callbacks::{Notice, PnpCallbacks};
+use crate::pnp::identity::Identity;
+use crate::pnp::interfaces::DeviceInterface;
 use crate::pnp::{self, PnpData};
 use crate::pool;
 use crate::queue::{Queue, QueueConfig};
@@ -101,11 +103,9 @@ pub(crate) struct DeviceBody {
     pub(crate) entry: Option<Id>,
     /// The PnP manager knows the PDO.
     pub(crate) pdo_known: bool,
-    pub(crate) ids: PdoIds,
-    /// Links of the device interfaces it registered.
-    pub(crate) interfaces: Vec<String>,
-    /// The links are enabled: from the start of the device to its removal.
-    pub(crate) interfaces_enabled: bool,
+    pub(crate) identity: Identity,
+    pub(crate) bus_information: Option<BusInformation>,
+    pub(crate) interfaces: Vec<DeviceInterface>,
 }
 
 impl DeviceBody {
@@ -278,7 +278,7 @@ impl DeviceInit {
             shutdown: self.shutdown,
             files: self.files,
             exclusive: self.exclusive,
-            ids: self.ids.clone(),
+            identity: self.identity.clone(),
             pnp: PnpData::new(&self.callbacks, self.owns_power_policy()),
             owning_list: self.owning_list(place),
             entry: self.described_by(),
@@ -430,19 +430,6 @@ impl Device {
     /// The device whose id a word is.
     pub(crate) fn from_word(word: u64) -> Option<Device> {
         Id::from_word(word).map(|id| Device(Object { kind: Kind::Device, id }))
-    }
-
-    /// `WdfDeviceCreateDeviceInterface`: enabled when the device is started, disabled when it goes.
-    ///
-    /// # Errors
-    /// STATUS_INVALID_DEVICE_REQUEST for a device outside the PnP tree.
-    ///
-    /// Source: S/irphandlers/pnp/pnpstatemachine.cpp:1462, 3434, 3850.
-    pub fn create_interface(self, m: &mut Machine, class: Guid) -> Result<(), NtStatus> {
-        let pdo = self.pdo(m).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
-        let link = m.register_interface(pdo, class)?;
-        self.body(m).interfaces.push(link);
-        Ok(())
     }
 
     /// `WdfDeviceCreateSymbolicLink`.

@@ -9,20 +9,10 @@ use crate::file::FileConfig;
 use crate::io_package::InCallerContext;
 use crate::object::Handle;
 use crate::pnp::callbacks::{Notice, PnpCallbacks};
+use crate::pnp::identity::Identity;
 
 /// An IRP preprocess callback. It passes the IRP on with [`Device::dispatch_preprocessed`], or completes it.
 pub type Preprocess = fn(&mut Machine, Device, Irp) -> NtStatus;
-
-/// How a PDO names itself to the PnP manager.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PdoIds {
-    /// Device id: `VBUS\Reader`.
-    pub device: String,
-    /// Instance id: unique among the bus's children.
-    pub instance: String,
-    /// Hardware id that drivers are installed for.
-    pub hardware: String,
-}
 
 pub(crate) enum InitKind {
     /// A function or filter device on the stack of this PDO.
@@ -49,10 +39,9 @@ pub struct DeviceInit {
     pub(crate) shutdown: Option<Notice>,
     pub(crate) files: FileConfig,
     pub(crate) children: Option<ChildListConfig>,
-    pub(crate) raw: bool,
     pub(crate) power_pageable: bool,
     power_policy_owner: Option<bool>,
-    pub(crate) ids: PdoIds,
+    pub(crate) identity: Identity,
     pub(crate) name: Option<String>,
 }
 
@@ -73,10 +62,9 @@ impl DeviceInit {
             shutdown: None,
             files: FileConfig::default(),
             children: None,
-            raw: false,
             power_pageable: true,
             power_policy_owner: None,
-            ids: PdoIds::default(),
+            identity: Identity::default(),
             name: None,
         }
     }
@@ -207,7 +195,7 @@ impl DeviceInit {
 
     /// `WdfPdoInitAssignRawDevice`: the PDO works without a function driver, and owns its stack's power policy.
     pub fn raw(mut self) -> DeviceInit {
-        self.raw = true;
+        self.identity.raw = true;
         self
     }
 
@@ -228,14 +216,8 @@ impl DeviceInit {
     pub(crate) fn owns_power_policy(&self) -> bool {
         self.power_policy_owner.unwrap_or(match self.kind {
             InitKind::Stack { .. } => !self.filter,
-            InitKind::Child { .. } => self.raw,
+            InitKind::Child { .. } => self.identity.raw,
             InitKind::Control => false,
         })
-    }
-
-    /// `WdfPdoInitAssignDeviceID`, `…InstanceID`, `…AddHardwareID`.
-    pub fn ids(mut self, ids: PdoIds) -> DeviceInit {
-        self.ids = ids;
-        self
     }
 }

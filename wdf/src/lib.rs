@@ -35,7 +35,7 @@ pub use child_list::{
 };
 pub use collection::Collection;
 pub use device::{Device, DeviceKind};
-pub use device_init::{DeviceInit, PdoIds, Preprocess};
+pub use device_init::{DeviceInit, Preprocess};
 pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
 pub use io_package::{InCallerContext, WdmIrp, WdmIrpDispatch};
@@ -46,6 +46,8 @@ pub use object::{
     SynchronizationScope, create_object,
 };
 pub use pnp::callbacks::{Notice, PnpCallbacks, PowerDeviceState, PowerTransition, SetLock, SpecialFile, Transition};
+pub use pnp::capabilities::{PnpCapabilities, PowerCapabilities};
+pub use pnp::identity::{DeviceText, PdoIds};
 pub use pnp::idle::IdleSettings;
 pub use pnp::states::{PnpState, PowerPolicyState, PowerState};
 pub use pnp::{DeviceState, FailedAction};

@@ -79,7 +79,7 @@ pub fn passive_level(m: &mut Machine, object: impl Handle) -> bool {
     if irql == Irql::Passive || !driver.verifier_on(m) {
         return true;
     }
-    trace(m, driver, &sites::IRQL_TOO_HIGH, [irql as u64 * 2, 0]);
+    trace(m, driver, &sites::IRQL_TOO_HIGH, [irql as u64, 0]);
     debug_break(m, driver);
     false
 }

@@ -12,8 +12,8 @@ use crate::ioctl::IoctlCode;
 use crate::machine::Machine;
 use crate::memory::Span;
 use crate::observe::Step;
-use crate::pnp::PnpParameters;
-use crate::power::PowerState;
+use crate::pnp::{PnpAnswer, PnpParameters};
+use crate::power::PowerParameters;
 use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
@@ -106,8 +106,8 @@ pub enum Parameters {
     },
     /// The parameters of a PnP minor function.
     Pnp(PnpParameters),
-    /// The state that a power IRP is about.
-    Power(PowerState),
+    /// The parameters of a power minor function.
+    Power(PowerParameters),
 }
 
 /// The `Control` byte of a stack location.
@@ -233,8 +233,8 @@ pub struct IrpData {
     pub(crate) origin: Origin,
     /// The completion walk went past the last location.
     pub(crate) completed: bool,
-    /// What a PnP request answers through `Information` when that is a pointer.
-    pub pnp_answer: crate::pnp::PnpAnswer,
+    /// What a PnP request answers through `Information` when that is a pointer, or brings along in its parameters.
+    pub pnp_answer: PnpAnswer,
 }
 
 impl IrpData {
@@ -266,7 +266,7 @@ impl IrpData {
         self.requestor_mode = RequestorMode::Kernel;
         self.driver_context = [0; 4];
         self.cancel_routine = None;
-        self.pnp_answer = Default::default();
+        self.pnp_answer = PnpAnswer::None;
     }
 
     /// `StackCount`.

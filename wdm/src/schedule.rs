@@ -30,12 +30,13 @@ impl From<u64> for Context {
 
 /// An interrupt request level. Only these two matter on the request path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[repr(u8)]
 pub enum Irql {
     /// PASSIVE_LEVEL: everything is allowed.
     #[default]
-    Passive,
+    Passive = 0,
     /// DISPATCH_LEVEL: no waiting, no paged memory.
-    Dispatch,
+    Dispatch = 2,
 }
 
 /// A span of virtual time in units of 100 ns, as Windows counts it.

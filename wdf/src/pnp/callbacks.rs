@@ -2,8 +2,9 @@
 //!
 //! Source: S/irphandlers/pnp/pnpcallbacks.cpp; wdfdevice.h and wdfpdo.h of the public headers for their signatures.
 
-use vbus_wdm::{DevicePowerState, Machine, NtStatus, RelationType, UsageType};
+use vbus_wdm::{DevicePowerState, Machine, NtStatus, PowerState, RelationType, UsageType};
 
+use super::power_irps::power_state;
 use crate::device::Device;
 use crate::framework::trace;
 use crate::object::Handle;
@@ -26,7 +27,8 @@ pub type SetLock = fn(&mut Machine, Device, bool) -> Result<(), NtStatus>;
 #[repr(u8)]
 #[allow(missing_docs)] // The names are the enumerators'.
 pub enum PowerDeviceState {
-    D0 = 1,
+    Invalid = 0,
+    D0,
     D1,
     D2,
     D3,
@@ -49,6 +51,7 @@ impl PowerDeviceState {
 impl From<DevicePowerState> for PowerDeviceState {
     fn from(state: DevicePowerState) -> Self {
         match state {
+            DevicePowerState::Unspecified => PowerDeviceState::Invalid,
             DevicePowerState::D0 => PowerDeviceState::D0,
             DevicePowerState::D1 => PowerDeviceState::D1,
             DevicePowerState::D2 => PowerDeviceState::D2,
@@ -285,10 +288,9 @@ impl Device {
 
     /// A power callback's state for a device that asked for nothing special.
     pub(super) fn target_of_power_irp(self, m: &mut Machine) -> PowerDeviceState {
-        use vbus_wdm::{Parameters, PowerState};
         let irp = self.body(m).pnp.pending_device_power;
-        match irp.map(|irp| m[irp].current().parameters) {
-            Some(Parameters::Power(PowerState::Device(state))) => state.into(),
+        match irp.and_then(|irp| power_state(m, irp)) {
+            Some(PowerState::Device(state)) => state.into(),
             _ => PowerDeviceState::D3Final,
         }
     }

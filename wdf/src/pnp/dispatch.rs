@@ -8,7 +8,7 @@ use vbus_wdm::{Irp, Machine, NtStatus, Parameters, PnpMinor, PnpParameters};
 use super::events::PnpEvent;
 use super::machine::post;
 use super::pnp_machine::Pnp;
-use super::{fire_and_forget, queries, remove, usage};
+use super::{capabilities, fire_and_forget, identity, queries, remove, usage};
 use crate::device::{Device, DeviceKind};
 use crate::framework::{fx, trace};
 use crate::object::Handle;
@@ -36,10 +36,12 @@ pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
         PnpMinor::RemoveDevice => remove::remove(m, device, irp),
         PnpMinor::QueryDeviceRelations => queries::relations(m, device, irp, parameters),
         PnpMinor::QueryInterface => queries::interface(m, device, irp),
-        PnpMinor::QueryCapabilities => queries::capabilities(m, device, irp),
+        PnpMinor::QueryCapabilities => capabilities::query(m, device, irp),
         PnpMinor::QueryPnpDeviceState => queries::device_state(m, device, irp),
         PnpMinor::DeviceUsageNotification => usage::notify(m, device, irp, parameters),
-        PnpMinor::QueryId if is_pdo => queries::id(m, device, irp, parameters),
+        PnpMinor::QueryId if is_pdo => identity::id(m, device, irp, parameters),
+        PnpMinor::QueryDeviceText if is_pdo => identity::text(m, device, irp, parameters),
+        PnpMinor::QueryBusInformation if is_pdo => identity::bus_information(m, device, irp),
         PnpMinor::QueryResourceRequirements if is_pdo => queries::resource_requirements(m, device, irp),
         PnpMinor::FilterResourceRequirements if !is_pdo => queries::filter_resource_requirements(m, device, irp),
         PnpMinor::SetLock if is_pdo => set_lock(m, device, irp, parameters),
@@ -87,7 +89,7 @@ fn log_arrival(m: &mut Machine, device: Device, irp: Irp, minor: u8, parameters:
 /// EvtDeviceSetLock.
 fn set_lock(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
     let status = match parameters {
-        Parameters::Pnp(PnpParameters::SetLock(lock)) => device.call_set_lock(m, lock),
+        Parameters::Pnp(PnpParameters::Lock(lock)) => device.call_set_lock(m, lock),
         _ => STATUS_INVALID_PARAMETER,
     };
     device.complete_irp(m, irp, status)

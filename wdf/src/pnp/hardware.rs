@@ -23,12 +23,6 @@ impl Device {
         }
     }
 
-    /// Asks the device's own stack, from its top, what it can do.
-    pub(super) fn query_capabilities(self, m: &mut Machine) -> NtStatus {
-        let top = self.device_object(m).top_of_stack(m);
-        self.ask(m, top, PnpMinor::QueryCapabilities, PnpParameters::None)
-    }
-
     /// CreatePowerThreadIfNeeded: where power IRPs may come while nothing can be paged in, the stack needs a thread that
     /// is never paged. Nobody below has one, so that the device makes its own.
     ///
@@ -72,17 +66,6 @@ impl Device {
         }
     }
 
-    pub(super) fn set_interfaces(self, m: &mut Machine, enable: bool) {
-        let body = self.body(m);
-        if std::mem::replace(&mut body.interfaces_enabled, enable) == enable {
-            return;
-        }
-        for link in body.interfaces.clone() {
-            // A link that was taken over by another device, or whose device is gone, needs nothing.
-            _ = m.set_interface_state(&link, enable);
-        }
-    }
-
     pub(super) fn set_device_power(self, m: &mut Machine, state: PowerDeviceState) {
         self.body(m).pnp.device_power = state;
     }
@@ -93,7 +76,7 @@ impl Device {
 
     /// PnpCleanupForRemove: nothing reaches the device through its interfaces any more, and its managed queues are empty.
     pub(super) fn clean_up_for_remove(self, m: &mut Machine) {
-        self.set_interfaces(m, false);
+        self.disable_interfaces(m);
         self.purge_queues(m, true);
         self.self_managed_io(m, SelfManagedIoEvent::Flush);
     }

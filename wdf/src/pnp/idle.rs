@@ -453,6 +453,7 @@ impl Device {
     /// `WdfDeviceAssignS0IdleSettings` for a device that cannot wake itself.
     ///
     /// # Errors
+    /// What the device's stack answers when it cannot say what it can do;
     /// STATUS_INVALID_DEVICE_REQUEST for a device that does not own its stack's power policy.
     ///
     /// Source: S/irphandlers/pnp/fxpkgpnp.cpp:2990-3530.
@@ -461,7 +462,7 @@ impl Device {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
         if !self.body(m).pnp.capabilities_queried && m.irql() == Irql::Passive {
-            self.query_capabilities(m);
+            self.query_capabilities(m)?;
         }
         let driver = self.driver(m);
         match settings.up_on_system_wake {

@@ -2,7 +2,7 @@
 
 use vbus_wdm::constants::*;
 use vbus_wdm::{
-    Context, Control, DeviceObject, Irp, Irql, Machine, Major, NtStatus, Parameters, PnpMinor, PnpParameters,
+    Context, Control, DeviceObject, Irp, Irql, Machine, Major, NtStatus, Parameters, PnpAnswer, PnpMinor, PnpParameters,
 };
 
 use super::events::PnpEvent;
@@ -107,31 +107,35 @@ impl Device {
         minor: PnpMinor,
         parameters: PnpParameters,
     ) -> NtStatus {
-        self.ask_and_look(m, target, minor, parameters, |_, _| {})
+        self.ask_and_look(m, target, minor, parameters, PnpAnswer::None, |_, status, _| status)
     }
 
-    /// The same, with something to do before the IRP is freed.
-    pub(super) fn ask_and_look(
+    /// The same, with what the parameters point to. Whoever `look`s at what has become of it does so before the IRP is
+    /// freed.
+    pub(super) fn ask_and_look<R>(
         self,
         m: &mut Machine,
         target: DeviceObject,
         minor: PnpMinor,
         parameters: PnpParameters,
-        look: impl FnOnce(&mut Machine, NtStatus),
-    ) -> NtStatus {
+        brought: PnpAnswer,
+        look: impl FnOnce(&mut Machine, NtStatus, PnpAnswer) -> R,
+    ) -> R {
         let irp = match m.allocate_irp(m[target].stack_size) {
             Ok(irp) => irp,
-            Err(status) => return status,
+            Err(status) => return look(m, status, brought),
         };
         m[irp].io_status.status = STATUS_NOT_SUPPORTED;
+        m[irp].pnp_answer = brought;
         let location = m[irp].next_mut();
         location.major = Major::Pnp;
         location.minor = minor as u8;
         location.parameters = Parameters::Pnp(parameters);
         let status = call_and_wait(m, irp, target);
-        look(m, status);
+        let answer = std::mem::take(&mut m[irp].pnp_answer);
+        let seen = look(m, status, answer);
         irp.free(m);
-        status
+        seen
     }
 
     /// Sends an IRP down and waits until everything below is done with it; a PDO has nothing below, and the IRP keeps

@@ -5,11 +5,14 @@
 //! Source: S/irphandlers/pnp/fxpkgpnp.cpp, fxpkgfdo.cpp, fxpkgpdo.cpp.
 
 pub(crate) mod callbacks;
+pub(crate) mod capabilities;
 mod children;
 mod dispatch;
 pub(crate) mod events;
 mod hardware;
+pub(crate) mod identity;
 pub(crate) mod idle;
+pub(crate) mod interfaces;
 mod io;
 mod irps;
 mod machine;
@@ -32,7 +35,7 @@ pub(crate) use irps::fire_and_forget;
 pub(crate) use power_irps::dispatch as dispatch_power;
 pub(crate) use remove::{child_never_reported, parent_was_removed, remove_failed_device};
 
-use vbus_wdm::{Irp, Machine, PnpMinor, PnpParameters};
+use vbus_wdm::{Irp, Machine, NtStatus, PnpAnswer, PnpMinor, PnpParameters};
 
 use crate::device::{Device, DeviceKind};
 use crate::framework::trace;
@@ -86,6 +89,7 @@ pub(crate) struct PnpData {
     power_failed: bool,
     power_down_failed: bool,
     io_callback_failed: bool,
+    capabilities: capabilities::Said,
     capabilities_queried: bool,
 
     stop_count: i32,
@@ -140,6 +144,7 @@ impl Default for PnpData {
             power_failed: false,
             power_down_failed: false,
             io_callback_failed: false,
+            capabilities: capabilities::Said::default(),
             capabilities_queried: false,
             stop_count: 0,
             special_files: [0; 4],
@@ -230,11 +235,12 @@ pub(crate) fn package_created(m: &mut Machine, device: Device) {
     }
     let asks = body.pnp.policy_owner;
     if let (Some(pdo), Some(lower), true) = (body.pdo, body.lower, asks) {
-        device.ask_and_look(m, lower, PnpMinor::QueryInterface, PnpParameters::None, |m, status| {
+        let look = |m: &mut Machine, status: NtStatus, _| {
             if !status.is_success() {
                 trace(m, driver, &sites::PNP_NO_D3COLD, [pdo.address()]);
             }
-        });
+        };
+        device.ask_and_look(m, lower, PnpMinor::QueryInterface, PnpParameters::None, PnpAnswer::None, look);
     }
     if driver.verifier_on(m) {
         for _ in 0..2 {

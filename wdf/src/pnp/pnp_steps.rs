@@ -61,7 +61,12 @@ pub(super) fn hardware_available(m: &mut Machine, device: Device) -> Next {
         return Some(FailedOwnHardware);
     }
     if device.is_policy_owner(m) {
-        device.query_capabilities(m);
+        if let Err(status) = device.query_capabilities(m) {
+            let driver = device.driver(m);
+            trace(m, driver, &sites::PNP_NO_CAPABILITIES, [status.0.into()]);
+            device.set_pnp_irp_status(m, status);
+            return Some(FailedOwnHardware);
+        }
         device.body(m).pnp.capabilities_queried = true;
     }
     post_policy(m, device, PolicyEvent::Start);
@@ -69,7 +74,7 @@ pub(super) fn hardware_available(m: &mut Machine, device: Device) -> Next {
 }
 
 pub(super) fn enable_interfaces(m: &mut Machine, device: Device) -> Next {
-    device.set_interfaces(m, true);
+    device.enable_interfaces(m);
     Some(Started)
 }
 

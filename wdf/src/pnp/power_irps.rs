@@ -6,7 +6,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{
     Context, Control, DeviceObject, DevicePowerState, IoStatus, Irp, Irql, Machine, NtStatus, Parameters, PowerMinor,
-    PowerState, SystemPowerState,
+    PowerParameters, PowerState, SystemPowerState,
 };
 
 use super::events::{PnpEvent, PolicyEvent, PowerEvent};
@@ -27,12 +27,9 @@ const MULTIPLE_OWNERS: u64 = 0xD;
 /// Handles a power IRP.
 pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let location = m[irp].current();
-    let (code, state) = (location.minor, location.parameters);
-    let state = match state {
-        Parameters::Power(state) => Some(state),
-        _ => None,
-    };
-    let minor = PowerMinor::from_code(code);
+    let code = location.minor;
+    let state = power_state(m, irp);
+    let minor = PowerMinor::from_number(code.into());
     log_arrival(m, device, irp, code, state);
     match (minor, state) {
         (Some(PowerMinor::SetPower), Some(PowerState::System(state))) => set_system(m, device, irp, state),
@@ -40,6 +37,14 @@ pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
         (Some(PowerMinor::QueryPower), state) => query(m, device, irp, state),
         (Some(PowerMinor::PowerSequence), _) if is_pdo(m, device) => device.complete_irp(m, irp, STATUS_NOT_SUPPORTED),
         _ => fire_and_forget(m, device, irp),
+    }
+}
+
+/// The state that a SET_POWER or QUERY_POWER is about.
+pub(super) fn power_state(m: &mut Machine, irp: Irp) -> Option<PowerState> {
+    match m[irp].current().parameters {
+        Parameters::Power(PowerParameters::Power { state, .. }) => Some(state),
+        _ => None,
     }
 }
 
@@ -51,7 +56,7 @@ fn log_arrival(m: &mut Machine, device: Device, irp: Irp, code: u8, state: Optio
     let driver = device.driver(m);
     let (handle, device_object) = (device.object().handle(), device.device_object(m).address());
     let (code, irp) = (u64::from(code), irp.address());
-    let told = matches!(PowerMinor::from_code(code as u8), Some(PowerMinor::SetPower | PowerMinor::WaitWake));
+    let told = matches!(PowerMinor::from_number(code), Some(PowerMinor::SetPower | PowerMinor::WaitWake));
     match state.filter(|_| told) {
         Some(PowerState::System(state)) => {
             let arguments = [handle, device_object, code, irp, state as u64, state as u64 - 1];
@@ -66,7 +71,7 @@ fn log_arrival(m: &mut Machine, device: Device, irp: Irp, code: u8, state: Optio
 
 /// A system state: the power policy's business. It goes down before it is acted on, and S0 is not waited for.
 fn set_system(m: &mut Machine, device: Device, irp: Irp, state: SystemPowerState) -> NtStatus {
-    let wakes = state == SystemPowerState::S0;
+    let wakes = state == SystemPowerState::Working;
     if !device.is_policy_owner(m) {
         if is_pdo(m, device) {
             return device.complete_irp(m, irp, STATUS_SUCCESS);
@@ -192,7 +197,7 @@ impl Device {
     /// PowerReleasePendingDeviceIrp: the machine is done with a device state.
     pub(super) fn release_device_power_irp(self, m: &mut Machine) {
         let Some(irp) = self.body(m).pnp.pending_device_power.take() else { return };
-        let up = m[irp].current().parameters == Parameters::Power(PowerState::Device(DevicePowerState::D0));
+        let up = power_state(m, irp) == Some(PowerState::Device(DevicePowerState::D0));
         m[irp].io_status.status = STATUS_SUCCESS;
         if up || is_pdo(m, self) {
             self.complete_irp(m, irp, STATUS_SUCCESS);
@@ -204,8 +209,8 @@ impl Device {
     /// PowerPolicyCompleteSystemPowerIrp.
     pub(super) fn complete_system_power_irp(self, m: &mut Machine) {
         let Some(irp) = self.body(m).pnp.pending_system_power.take() else { return };
-        let state = match m[irp].current().parameters {
-            Parameters::Power(PowerState::System(state)) => state as u64 - 1,
+        let state = match power_state(m, irp) {
+            Some(PowerState::System(state)) => state as u64 - 1,
             _ => 0,
         };
         let driver = self.driver(m);
@@ -224,13 +229,15 @@ impl Device {
         }
         let (driver, device_object) = (self.driver(m), self.device_object(m));
         let done = if up { powered_up } else { powered_down };
-        let status = m.request_power_irp(device_object, state, done, Context(self.0.id.to_word()));
+        let (minor, wanted, context) = (PowerMinor::SetPower, PowerState::Device(state), Context(self.0.id.to_word()));
+        let asked = device_object.request_power_irp(m, minor, wanted, Some(done), context);
+        let status = asked.map_or_else(|status| status, |_| STATUS_PENDING);
         trace(m, driver, &sites::POLICY_REQUESTING, [state as u64 - 1, status.0.into()]);
     }
 }
 
 /// The IRP that took the device down is done.
-fn powered_down(m: &mut Machine, _: DeviceObject, context: Context, _: IoStatus) {
+fn powered_down(m: &mut Machine, _: DeviceObject, _: PowerMinor, _: PowerState, context: Context, _: IoStatus) {
     let Some(device) = Device::from_word(context.0).filter(|device| device.object().exists(m)) else { return };
     if std::mem::take(&mut device.body(m).pnp.power_down_failed) {
         post_policy(m, device, PolicyEvent::PowerDownFailed);
@@ -241,7 +248,7 @@ fn powered_down(m: &mut Machine, _: DeviceObject, context: Context, _: IoStatus)
 }
 
 /// The IRP that took the device up is done. If it never came here, somebody above ended it.
-fn powered_up(m: &mut Machine, _: DeviceObject, context: Context, _: IoStatus) {
+fn powered_up(m: &mut Machine, _: DeviceObject, _: PowerMinor, _: PowerState, context: Context, _: IoStatus) {
     let Some(device) = Device::from_word(context.0).filter(|device| device.object().exists(m)) else { return };
     if device.body(m).pnp.requested_power_up {
         let (driver, device_object) = (device.driver(m), device.device_object(m).address());

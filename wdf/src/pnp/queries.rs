@@ -1,9 +1,9 @@
-//! What the PnP manager asks a device: capabilities, relations, ids, state.
+//! What the PnP manager asks a device: its state, its relations, its interfaces, its resources.
 //!
 //! Source: S/irphandlers/pnp/fxpkgfdo.cpp:240-700, fxpkgpdo.cpp:420-900, fxpkgpnp.cpp:760-1100.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{IdType, Irp, Machine, NtStatus, Parameters, PnpAnswer, PnpParameters, RelationType};
+use vbus_wdm::{Irp, Machine, NtStatus, Parameters, PnpAnswer, PnpParameters, RelationType};
 
 use super::{children, fire_and_forget};
 use crate::device::{Device, DeviceKind};
@@ -18,25 +18,6 @@ const FAILED: u64 = 0x4;
 const REMOVED: u64 = 0x8;
 const RESOURCE_REQUIREMENTS_CHANGED: u64 = 0x10;
 const NOT_DISABLEABLE: u64 = 0x20;
-
-/// QUERY_CAPABILITIES: an FDO looks at what comes back up; a PDO begins with what its bus can do.
-pub(super) fn capabilities(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let driver = device.driver(m);
-    if device.kind(m) == DeviceKind::Pdo {
-        if let Some(parent) = device.parent(m).filter(|parent| parent.object().exists(m)) {
-            parent.query_capabilities(m);
-        }
-        return device.complete_irp(m, irp, STATUS_SUCCESS);
-    }
-    trace(m, driver, &sites::FDO_CAPABILITIES_ENTER, []);
-    trace(m, driver, &sites::FDO_CAPABILITIES_EXIT, []);
-    let status = device.send_down_and_wait(m, irp);
-    if status.is_success() {
-        trace(m, driver, &sites::FDO_CAPABILITIES_BACK, []);
-        trace(m, driver, &sites::FDO_CAPABILITIES_DONE, []);
-    }
-    device.complete_irp(m, irp, status)
-}
 
 /// QUERY_PNP_DEVICE_STATE: what the framework knows and the driver said. That nobody below knows the question is no
 /// failure.
@@ -125,35 +106,6 @@ fn pdo_relations(m: &mut Machine, device: Device, irp: Irp, kind: RelationType) 
     device.complete_irp(m, irp, status)
 }
 
-/// QUERY_ID of a PDO.
-///
-/// Source: S/irphandlers/pnp/fxpkgpdo.cpp:1300-1440.
-pub(super) fn id(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
-    let Parameters::Pnp(PnpParameters::Id(kind)) = parameters else {
-        return fire_and_forget(m, device, irp);
-    };
-    let ids = &device.body(m).ids;
-    let answer = match kind {
-        IdType::Device => Some(ids.device.clone()),
-        IdType::Hardware => Some(ids.hardware.clone()),
-        IdType::Compatible => Some(String::new()),
-        IdType::Instance => Some(ids.instance.clone()),
-    };
-    let status = match answer {
-        Some(answer) => {
-            m[irp].pnp_answer = PnpAnswer::Id(answer);
-            STATUS_SUCCESS
-        }
-        None => m[irp].io_status.status,
-    };
-    if status == STATUS_NOT_SUPPORTED {
-        let driver = device.driver(m);
-        let arguments = [device.object().handle(), kind as u64, status.0.into()];
-        trace(m, driver, &sites::PDO_NO_ID, arguments);
-    }
-    device.complete_irp(m, irp, status)
-}
-
 /// QUERY_INTERFACE: nobody here has any, so that the question goes on.
 pub(super) fn interface(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     if device.kind(m) == DeviceKind::Pdo {
@@ -170,8 +122,8 @@ pub(super) fn interface(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
 ///
 /// Source: S/irphandlers/pnp/km/fxpkgpdokm.cpp:110-230.
 pub(super) fn resource_requirements(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    device.body(m).pdo_known = true;
-    device.complete_irp(m, irp, STATUS_SUCCESS)
+    let status = device.register_interfaces(m).into();
+    device.complete_irp(m, irp, status)
 }
 
 /// FILTER_RESOURCE_REQUIREMENTS: there is nothing to filter.

@@ -17,7 +17,7 @@ use crate::trace::sites;
 pub(super) fn notify(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
     let driver = device.driver(m);
     trace(m, driver, &sites::USAGE_ENTER, []);
-    let Parameters::Pnp(PnpParameters::Usage(usage, in_path)) = parameters else {
+    let Parameters::Pnp(PnpParameters::Usage { kind: usage, in_path }) = parameters else {
         return device.complete_irp(m, irp, STATUS_NOT_IMPLEMENTED);
     };
     let support = device.body(m).pnp.special_file_support;
@@ -83,7 +83,8 @@ impl Device {
     fn pass_on_usage(self, m: &mut Machine, irp: Irp, usage: UsageType, in_path: bool) -> NtStatus {
         if let Some(parent) = self.parent(m).filter(|parent| parent.object().exists(m)) {
             let top = parent.device_object(m).top_of_stack(m);
-            let status = self.ask(m, top, PnpMinor::DeviceUsageNotification, PnpParameters::Usage(usage, in_path));
+            let status =
+                self.ask(m, top, PnpMinor::DeviceUsageNotification, PnpParameters::Usage { kind: usage, in_path });
             if !status.is_success() {
                 return status;
             }

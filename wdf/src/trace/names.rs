@@ -32,7 +32,7 @@ pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
         }
         "SYSTEM_POWER_STATE" => return SystemPowerState::from_number(word).map(SystemPowerState::name),
         "DEVICE_POWER_STATE" => return DevicePowerState::from_number(word).map(DevicePowerState::name),
-        "pwrmn" => return u8::try_from(word).ok().and_then(PowerMinor::from_code).map(PowerMinor::name),
+        "pwrmn" => return PowerMinor::from_number(word).map(PowerMinor::name),
         "BUS_QUERY_ID_TYPE" => ID_TYPES,
         "WDF_CHILD_LIST_RETRIEVE_DEVICE_STATUS" => RETRIEVE_STATUSES,
         "FxChildListModificationState" => MODIFICATIONS,

@@ -14,6 +14,7 @@ sites! {
     PNP_CLOSED = Information TRACINGPNP "FxPkgPnp::PnpProcessEvent" "WDFDEVICE 0x%p !devobj 0x%p current pnp state %!WDF_DEVICE_PNP_STATE! dropping event %!FxPnpEvent! because of a closed queue";
     PNP_DROPPED = Verbose TRACINGPNP "FxPkgPnp::PnpProcessEventInner" "WDFDEVICE 0x%p !devobj 0x%p current pnp state %!WDF_DEVICE_PNP_STATE! dropping event %!FxPnpEvent!";
     PNP_DROPPED_UNKNOWN = Warning TRACINGPNP "FxPkgPnp::PnpProcessEventInner" "WDFDEVICE 0x%p !devobj %p current state %!WDF_DEVICE_PNP_STATE!, policy event %!FxPnpEvent! is not a known dropped event, known dropped events are %!FxPnpEvent!";
+    STACK_CAPABILITIES_FAILED = Error TRACINGPNP "GetStackCapabilities" "Failed to get DEVICE_CAPABILITIES from !devobj %p, %!STATUS!";
     PNP_NO_CAPABILITIES = Error TRACINGPNP "FxPkgPnp::PnpEventHardwareAvailable" "could not query caps for stack, %!STATUS!";
     PNP_QUERY_REMOVE_FAILED = Error TRACINGPNP "FxPkgPnp::PnpEventQueryRemoveAskDriver" "EvtDeviceQueryRemove failed, %!STATUS!";
     PNP_QUERY_REMOVE_BAD_STATUS = Error TRACINGPNP "FxPkgPnp::PnpEventQueryRemoveAskDriver" "EvtDeviceQueryRemove returned an invalid status STATUS_NOT_SUPPORTED";
@@ -116,6 +117,9 @@ sites! {
     PDO_EJECT_SCANNING = Verbose TRACINGPNP "FxPkgPdo::PnpEventEjectHardwareOverload" "waiting on event %p for device to finish scanning";
     PDO_EJECT_FAILED = Error TRACINGPNP "FxPkgPdo::PnpEventEjectHardwareOverload" "Eject failed since driver's EvtDeviceEject returned %!STATUS!";
     PDO_EJECT_BAD_STATUS = Error TRACINGDEVICE "FxPkgPdo::PnpEventEjectHardwareOverload" "EvtDeviceEject returned an invalid status STATUS_NOT_SUPPORTED";
+    INTERFACE_NOT_PNP = Error TRACINGERROR "imp_WdfDeviceCreateDeviceInterface" "WDFDEVICE %p is not a PNP device, device interface creation not allowed %!STATUS!";
+    INTERFACE_STATE_NOT_PNP = Error TRACINGERROR "WdfDeviceSetDeviceInterfaceStateWorker" "WDFDEVICE %p is not a PNP device, device interfaces not allowed";
+    PDO_INTERFACE_NOT_REGISTERED = Error TRACINGPNP "FxPkgPdo::PnpQueryResourceRequirements" "could not register device interface on PDO WDFDEVICE %p, !devobj %p, failing IRP_MN_QUERY_RESOURCE_REQUIREMENTS %!STATUS!";
     PDO_NO_ID = Error TRACINGPNP "FxPkgPdo::_PnpQueryId" "WDFDEVICE %p does not have a string for PnP query IdType %!BUS_QUERY_ID_TYPE!, %!STATUS!";
     PDO_STATE_ENTER = Verbose TRACINGPNP "FxPkgPdo::_PnpQueryPnpDeviceState" "Entering QueryPnpDeviceState handler";
     PDO_STATE = Information TRACINGPNP "FxPkgPdo::_PnpQueryPnpDeviceState" "WDFDEVICE 0x%p !devobj 0x%p returning PNP_DEVICE_STATE 0x%d IRP 0x%p";
