@@ -179,6 +179,37 @@ fn what_a_request_wanted_back_that_was_never_sent_is_copied_over_the_output_of_t
 }
 
 #[test]
+fn what_was_copied_back_once_is_not_copied_again() {
+    let mut bench = bench();
+    bench.lower_is(Lower::Does(|m, _, irp| {
+        let buffer = m[irp].system_buffer.or(m[irp].user_buffer).unwrap();
+        m.bytes_mut(buffer).fill(0x5A);
+        irp.complete_with(m, STATUS_SUCCESS, 4)
+    }));
+    let (target, request, output) = (bench.target, bench.created(), memory(&mut bench, &[0; 4]));
+    let span = span(&mut bench, output);
+    for code in [BUFFERED, NEITHER] {
+        bench.machine.bytes_mut(span).fill(0);
+        bench.run(|m| {
+            target.format_ioctl(m, request, code, Data::None, Data::Memory(output)).unwrap();
+            assert!(request.send(m, target, SendOptions::none()));
+            m.bytes_mut(span)[0] = 1;
+            let params = request.completion_params(m);
+            assert_eq!(params.output_length, 4);
+        });
+        assert_eq!(bench.machine.bytes(span), [1, 0x5A, 0x5A, 0x5A]);
+    }
+    // The buffer of the first is still there; were it copied again, it would bring its first byte.
+    bench.lower_is(Lower::Completes(STATUS_SUCCESS, 4));
+    bench.machine.bytes_mut(span).fill(2);
+    bench.run(|m| {
+        target.format_ioctl(m, request, NEITHER, Data::None, Data::Memory(output)).unwrap();
+        assert!(request.send(m, target, SendOptions::none()));
+    });
+    assert_eq!(bench.machine.bytes(span), [2; 4]);
+}
+
+#[test]
 fn a_buffered_request_brings_back_as_many_bytes_as_it_is_told_even_when_it_failed() {
     let mut bench = bench();
     bench.lower_is(Lower::Does(|m, _, irp| {

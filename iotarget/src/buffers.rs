@@ -46,6 +46,8 @@ pub enum MemoryDescriptor {
 #[derive(Clone, Copy)]
 pub(crate) struct Argument {
     memory: Memory,
+    /// What it holds, if that is known already.
+    span: Option<Span>,
     /// BufferOffset and BufferLength.
     offsets: Option<(u32, u32)>,
 }
@@ -53,18 +55,20 @@ pub(crate) struct Argument {
 impl Data {
     /// What a driver passes for this data. A request's own memory is asked for first.
     pub(crate) fn argument(self, m: &mut Machine, request: Option<Request>, way: Transfer) -> Option<Argument> {
-        let (memory, offsets) = match self {
-            Data::None => return None,
+        match self {
+            Data::None => None,
             Data::Request | Data::RequestFrom(_) => {
-                let request = request?;
-                request.buffer(m, way).ok()?;
+                let (memory, span) = request?.own_memory(m, way).ok()?;
                 let offsets = if let Data::RequestFrom(offset) = self { Some((offset, 0)) } else { None };
-                (request.memory(m, way), offsets)
+                Some(Argument { memory, span: Some(span), offsets })
             }
-            Data::Memory(memory) => (memory, None),
-            Data::Part { memory, offset, length } => (memory, Some((offset, length))),
-        };
-        (!memory.is_null()).then_some(Argument { memory, offsets })
+            Data::Memory(memory) if memory.is_null() => None,
+            Data::Part { memory, .. } if memory.is_null() => None,
+            Data::Memory(memory) => Some(Argument { memory, span: None, offsets: None }),
+            Data::Part { memory, offset, length } => {
+                Some(Argument { memory, span: None, offsets: Some((offset, length)) })
+            }
+        }
     }
 }
 
@@ -74,10 +78,9 @@ impl Argument {
         argument.map_or(0, |argument| argument.memory.handle())
     }
 
-    /// What completion parameters say of it: the memory, and where in it the data begins.
-    pub(crate) fn shown(argument: Option<Argument>) -> (Option<Memory>, u32) {
-        let offset = argument.and_then(|argument| argument.offsets).map_or(0, |(offset, _)| offset);
-        (argument.map(|argument| argument.memory), offset)
+    /// Where in the memory the data begins.
+    pub(crate) fn offset(argument: Option<Argument>) -> u32 {
+        argument.and_then(|argument| argument.offsets).map_or(0, |(offset, _)| offset)
     }
 
     /// ValidateMemoryOffsets, and the bytes that are meant if they are good.
@@ -85,8 +88,11 @@ impl Argument {
     /// # Errors
     /// STATUS_INTEGER_OVERFLOW for offsets outside the memory.
     pub(crate) fn buffer(argument: Option<Argument>, m: &mut Machine) -> Result<Buffer, NtStatus> {
-        let Some(Argument { memory, offsets }) = argument else { return Ok(Buffer::default()) };
-        let span = memory.span(m)?;
+        let Some(Argument { memory, span, offsets }) = argument else { return Ok(Buffer::default()) };
+        let span = match span {
+            Some(span) => span,
+            None => memory.span(m)?,
+        };
         let (offset, length) = offsets.unwrap_or_default();
         let rest = span.len().checked_sub(offset).ok_or(STATUS_INTEGER_OVERFLOW)?;
         let part = span.part(offset, if length == 0 { rest } else { length }).ok_or(STATUS_INTEGER_OVERFLOW)?;

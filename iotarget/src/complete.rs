@@ -32,13 +32,12 @@ pub(crate) fn request_completed(m: &mut Machine, _: Option<DeviceObject>, irp: I
 
 /// RequestCompletionRoutine: the lower driver is done with the request, or it never got it.
 pub(crate) fn came_back(m: &mut Machine, request: Request) {
-    let mut fx = take_fx(m);
-    let Parts { driver, state, .. } = parts(&mut fx, request);
+    let Parts { driver, state, .. } = parts_of(m, request);
     let Some(target) = state.target else { return };
-    let shown = state.shown(request);
+    let (shown, timed) = (state.shown(request), state.timer.is_some());
     state.completed = true;
-    fx.trace(driver, &sites::COMPLETION, [shown]);
-    let mut complete = cancel_timer(m, request);
+    trace(m, driver, &sites::COMPLETION, [shown]);
+    let mut complete = !timed || cancel_timer(m, request);
     if complete {
         let state = parts_of(m, request).state;
         state.references -= 1;
@@ -83,12 +82,20 @@ pub(crate) fn cancel_timer(m: &mut Machine, request: Request) -> bool {
 /// Returns whether somebody waits for that.
 pub(crate) fn settle(m: &mut Machine, target: IoTarget, request: Request) -> bool {
     let Parts { irp, state, .. } = parts_of(m, request);
-    if let Some(irp) = irp.filter(|_| state.timed_out)
+    if state.timed_out {
+        end_in_time_out(m, irp);
+    }
+    remove_from_sent(m, target, request)
+}
+
+/// A request that its timer cancelled ran out of time.
+#[cold]
+fn end_in_time_out(m: &mut Machine, irp: Option<Irp>) {
+    if let Some(irp) = irp
         && m[irp].io_status.status == STATUS_CANCELLED
     {
         m[irp].io_status.status = STATUS_IO_TIMEOUT;
     }
-    remove_from_sent(m, target, request)
 }
 
 /// RemoveCompletedRequestLocked. A target that is being closed lets go of its device with the last request, before that
@@ -102,15 +109,7 @@ fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) -> bool
     let shown = state.shown(request);
     let body = target.body_in(&mut fx);
     let driver = body.driver;
-    // The youngest is the likeliest: look from the end. A request that once ignored a state and was refused is said to
-    // have ignored the next one, too, and still is among the others.
-    let lists = if ignored { [&mut body.ignored, &mut body.sent] } else { [&mut body.sent, &mut body.ignored] };
-    for list in lists {
-        if let Some(at) = list.iter().rposition(|&sent| sent == request) {
-            list.remove(at);
-            break;
-        }
-    }
+    body.forget(request, ignored);
     let set_event = if body.removing {
         body.sent.is_empty() && body.ignored.is_empty()
     } else {
@@ -132,22 +131,27 @@ fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) -> bool
 /// CompleteSubmitted: hands the result to whoever is to have it.
 pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTarget) {
     let exit = m.exit();
-    let mut fx = take_fx(m);
-    let Parts { irp, driver, state, moves, .. } = parts(&mut fx, request);
+    let Parts { irp, driver, moves, state, .. } = parts_of(m, request);
     if moves != state.moves {
         exit.undefined("WdfRequestForwardToIoQueue", "a request that is out at a target is not handed to a queue");
     }
     let routine = std::mem::take(&mut state.routine);
-    let context = state.context;
-    if fx.verifier_on(driver) {
-        parts(&mut fx, request).state.formatted = false;
+    if driver.verifier_on(m) {
+        parts_of(m, request).state.formatted = false;
         if let Some(irp) = irp {
             m[irp].driver_context = [0; 4];
         }
     }
-    let io_status = irp.map(|irp| m[irp].io_status).unwrap_or_default();
-    let params = match context {
-        Some(context) => finish_context(m, request, irp, context, io_status),
+    let (io_status, output) = irp.map(|irp| (m[irp].io_status, m[irp].user_buffer)).unwrap_or_default();
+    let params = match &mut parts_of(m, request).state.context {
+        Some(context) => {
+            let copied = finish_context(context, io_status, output);
+            let params = context.params();
+            if let Some((buffer, output)) = copied {
+                copy_back(m, buffer, output, io_status.information);
+            }
+            params
+        }
         None => CompletionParams { io_status, ..CompletionParams::default() },
     };
     match routine {
@@ -158,28 +162,18 @@ pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTa
     request.release(m);
 }
 
-/// CopyParameters, which fills what the completion routine is given.
-fn finish_context(
-    m: &mut Machine,
-    request: Request,
-    irp: Option<Irp>,
-    context: FormatContext,
-    io_status: IoStatus,
-) -> CompletionParams {
-    let mut params = CompletionParams { io_status, ..context.params };
-    let mut copies_back = context.copies_back;
-    if context.kind == ContextKind::Io {
-        params.output_length = io_status.information;
-        let output = irp.and_then(|irp| m[irp].user_buffer).filter(|output| !output.is_null());
-        if let (true, Some(buffer), Some(output)) = (copies_back, context.buffer, output) {
-            copy_back(m, buffer, output, io_status.information);
-            copies_back = false;
-        }
+/// CopyParameters: what the completion routine is given. Returns what the framework copies back, and where to.
+#[inline]
+fn finish_context(context: &mut FormatContext, io_status: IoStatus, output: Option<Span>) -> Option<(Span, Span)> {
+    context.heard.io_status = io_status;
+    if context.kind != ContextKind::Io {
+        return None;
     }
-    if let Some(context) = &mut parts_of(m, request).state.context {
-        (context.params, context.copies_back) = (params, copies_back);
-    }
-    params
+    context.heard.output_length = io_status.information;
+    let buffer = context.buffer.filter(|_| context.copies_back)?;
+    let output = output.filter(|output| !output.is_null())?;
+    context.copies_back = false;
+    Some((buffer, output))
 }
 
 /// The framework's own copy-back: as many bytes as Information says, whatever the status is.
@@ -233,11 +227,7 @@ pub(crate) fn timed_out(m: &mut Machine, context: Context) {
         return;
     }
     let set_event = remove_from_sent(m, target, request);
-    if let Some(irp) = irp
-        && m[irp].io_status.status == STATUS_CANCELLED
-    {
-        m[irp].io_status.status = STATUS_IO_TIMEOUT;
-    }
+    end_in_time_out(m, irp);
     trace(m, driver, &sites::TIMER_COMPLETED, [shown]);
     complete_submitted(m, request, target);
     if set_event {

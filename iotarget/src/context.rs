@@ -3,31 +3,47 @@
 //! Source: S/core/fxrequestcontext.cpp; S/inc/private/km/fxiotargetkm.hpp:26-150; S/inc/private/common/fxiotarget.hpp:
 //! 120-220.
 
-use vbus_wdf::layer::{Parts, take_fx};
+use vbus_wdf::layer::Parts;
 use vbus_wdf::{Memory, Ownership, Request};
 use vbus_wdm::{Irp, Machine, Span};
 
-use crate::state::{CompletionParams, ContextKind, FormatContext, Restore, parts, parts_of};
+use crate::state::{ContextKind, FormatContext, Heard, Restore, parts_of};
 
 /// A formatting begins: what it changes is remembered, and what it uses is referenced. A context of another type goes.
-pub(crate) fn begin(m: &mut Machine, request: Request, irp: Irp, kind: ContextKind, memories: [Option<Memory>; 3]) {
+/// From here on nothing refuses the request, which is formatted now. Returns whose its IRP is.
+#[inline]
+pub(crate) fn begin(
+    m: &mut Machine,
+    request: Request,
+    irp: Irp,
+    kind: ContextKind,
+    memories: [Option<Memory>; 3],
+    heard: Heard,
+) -> Ownership {
     memories.into_iter().flatten().for_each(|memory| memory.reference(m));
     let data = &m[irp];
-    let restore =
-        Restore { system_buffer: data.system_buffer, mdl: data.mdl, user_buffer: data.user_buffer, flags: data.flags };
-    let known = parts_of(m, request).state.context.as_ref().map(|context| context.kind);
-    if known.is_some_and(|known| known != kind) {
-        discard(m, request);
-    }
+    let restore = (kind == ContextKind::Io).then_some(Restore {
+        system_buffer: data.system_buffer,
+        mdl: data.mdl,
+        user_buffer: data.user_buffer,
+        flags: data.flags,
+    });
     let Parts { release: on_release, discard: on_discard, ownership, state, .. } = parts_of(m, request);
-    let context = state.context.get_or_insert_default();
-    (context.kind, context.memories) = (kind, memories);
-    context.restore = (kind == ContextKind::Io).then_some(restore);
+    let unfit = state.context.take_if(|context| context.kind != kind);
+    match &mut state.context {
+        Some(context) => (context.restore, context.memories, context.heard) = (restore, memories, heard),
+        none => *none = Some(FormatContext { kind, restore, memories, buffer: None, copies_back: false, heard }),
+    }
+    state.formatted = true;
     *on_release = Some(release);
     // A dispatched request goes when it is completed, and its context with it: only a buffer has to be looked after.
     if ownership != Ownership::FromIo {
         *on_discard = Some(discard);
     }
+    if let Some(FormatContext { buffer: Some(buffer), .. }) = unfit {
+        m.free_block(buffer);
+    }
+    ownership
 }
 
 /// METHOD_BUFFERED between drivers: a system buffer as long as the longer of the two, the input copied in. One that a
@@ -52,8 +68,7 @@ pub(crate) fn system_buffer(
             buffer
         }
     };
-    let mut fx = take_fx(m);
-    let Parts { discard: on_discard, state, .. } = parts(&mut fx, request);
+    let Parts { discard: on_discard, state, .. } = parts_of(m, request);
     *on_discard = Some(discard);
     let context = state.context.get_or_insert_default();
     (context.buffer, context.copies_back) = (Some(buffer), length(output) > 0);
@@ -66,11 +81,10 @@ pub(crate) fn system_buffer(
 /// ReleaseAndRestore: the IRP's buffers are what they were, and the memories are given back. A request that is out at
 /// this moment comes back as one that was never formatted.
 fn release(m: &mut Machine, request: Request) {
-    let mut fx = take_fx(m);
-    let Parts { irp, state, .. } = parts(&mut fx, request);
+    let Parts { irp, state, .. } = parts_of(m, request);
     let Some(context) = &mut state.context else { return };
     let (restore, memories) = (context.restore.take(), std::mem::take(&mut context.memories));
-    context.params = CompletionParams::default();
+    context.heard = Heard::default();
     if let (Some(irp), Some(restore)) = (irp, restore) {
         let data = &mut m[irp];
         data.system_buffer = restore.system_buffer;

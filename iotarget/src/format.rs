@@ -3,13 +3,13 @@
 //! Source: S/targets/general/fxiotargetapi.cpp:829-936 (read, write), 1220-1379 (I/O control);
 //! S/targets/general/km/fxiotargetkm.cpp:34-276, 280-523.
 
-use vbus_wdf::layer::{Parts, sites, take_fx, trace};
+use vbus_wdf::layer::{sites, take_fx, trace};
 use vbus_wdf::{Handle, Ownership, Request, Transfer};
 use vbus_wdm::{IoType, IoctlCode, Irp, Machine, Major, Method, NtStatus, Parameters, StackLocation};
 
 use crate::buffers::{Argument, Buffer, Data};
 use crate::context;
-use crate::state::{CompletionParams, ContextKind, SentKind, parts, parts_of};
+use crate::state::{ContextKind, Heard, SentKind};
 use crate::target::{IoTarget, Kind};
 use crate::validate::validate;
 
@@ -68,12 +68,8 @@ impl IoTarget {
             .inspect_err(|status| trace(m, driver, &sites::FORMAT_IOCTL_INPUT, [status.0.into()]))?;
         let output_buffer = Argument::buffer(output, m)
             .inspect_err(|status| trace(m, driver, &sites::FORMAT_IOCTL_OUTPUT, [status.0.into()]))?;
-        let result = self.fill_control(m, request, (code, internal), input_buffer, output_buffer);
-        if result.is_ok() {
-            let ((input, input_offset), (output, output_offset)) = (Argument::shown(input), Argument::shown(output));
-            let params = CompletionParams { kind, input, input_offset, output, output_offset, ..Default::default() };
-            set_params(m, request, params);
-        }
+        let heard = Heard { kind, offsets: [input, output].map(Argument::offset), ..Heard::default() };
+        let result = self.fill_control(m, request, (code, internal), [input_buffer, output_buffer], heard);
         trace(m, driver, &sites::FORMAT_IOCTL_EXIT, [target, handle, NtStatus::from(result).0.into()]);
         result
     }
@@ -84,11 +80,12 @@ impl IoTarget {
         m: &mut Machine,
         request: Request,
         (code, internal): (IoctlCode, bool),
-        input: Buffer,
-        output: Buffer,
+        [input, output]: [Buffer; 2],
+        heard: Heard,
     ) -> Result<(), NtStatus> {
         let irp = validate(m, request, self)?;
-        context::begin(m, request, irp, ContextKind::Io, [input.memory, output.memory, None]);
+        let memories = [input.memory, output.memory, None];
+        let ownership = context::begin(m, request, irp, ContextKind::Io, memories, heard);
         let mut type3_input = None;
         match code.method() {
             Method::Buffered => {
@@ -113,7 +110,7 @@ impl IoTarget {
             type3_input,
         };
         let major = if internal { Major::InternalDeviceControl } else { Major::DeviceControl };
-        self.fill_next(m, request, irp, major, parameters);
+        self.fill_next(m, irp, ownership, major, parameters);
         Ok(())
     }
 
@@ -148,16 +145,9 @@ impl IoTarget {
         trace(m, driver, &sites::FORMAT_IO_ENTER, [target, handle, major as u64, Argument::handle(argument)]);
         let buffer = Argument::buffer(argument, m)
             .inspect_err(|status| trace(m, driver, &sites::FORMAT_IO_OFFSETS, [status.0.into()]))?;
-        let result = self.fill_transfer(m, request, major, buffer, offset);
-        if result.is_ok() {
-            let (memory, at) = Argument::shown(argument);
-            let params = CompletionParams::default();
-            let params = match major {
-                Major::Read => CompletionParams { kind: SentKind::Read, output: memory, output_offset: at, ..params },
-                _ => CompletionParams { kind: SentKind::Write, input: memory, input_offset: at, ..params },
-            };
-            set_params(m, request, params);
-        }
+        let kind = if major == Major::Read { SentKind::Read } else { SentKind::Write };
+        let heard = Heard { kind, offsets: [Argument::offset(argument); 2], ..Heard::default() };
+        let result = self.fill_transfer(m, request, major, (buffer, offset), heard);
         trace(m, driver, &sites::FORMAT_IO_EXIT, [target, handle, NtStatus::from(result).0.into()]);
         result
     }
@@ -168,11 +158,11 @@ impl IoTarget {
         m: &mut Machine,
         request: Request,
         major: Major,
-        data: Buffer,
-        offset: i64,
+        (data, offset): (Buffer, i64),
+        heard: Heard,
     ) -> Result<(), NtStatus> {
         let irp = validate(m, request, self)?;
-        context::begin(m, request, irp, ContextKind::Io, [data.memory, None, None]);
+        let ownership = context::begin(m, request, irp, ContextKind::Io, [data.memory, None, None], heard);
         match self.body(m).io_type {
             IoType::Buffered => {
                 let (input, output) = if major == Major::Read { (None, data.span) } else { (data.span, None) };
@@ -182,19 +172,24 @@ impl IoTarget {
             IoType::Direct => m[irp].mdl = data.span,
             IoType::Neither => m[irp].user_buffer = data.span,
         }
-        self.fill_next(m, request, irp, major, Parameters::Transfer { length: data.length(), offset });
+        self.fill_next(m, irp, ownership, major, Parameters::Transfer { length: data.length(), offset });
         Ok(())
     }
 
     /// Writes the next location: everything but the completion routine that may stand in it. A request that was
     /// dispatched brings the flags and the file object that it came with; a remote target has a file object of its own,
     /// or none.
-    pub(crate) fn fill_next(self, m: &mut Machine, request: Request, irp: Irp, major: Major, parameters: Parameters) {
-        let mut fx = take_fx(m);
-        let body = self.body_in(&mut fx);
+    #[inline]
+    pub(crate) fn fill_next(
+        self,
+        m: &mut Machine,
+        irp: Irp,
+        ownership: Ownership,
+        major: Major,
+        parameters: Parameters,
+    ) {
+        let body = self.body(m);
         let own_file = matches!(body.kind, Kind::Remote(_)).then_some(body.file);
-        let Parts { ownership, state, .. } = parts(&mut fx, request);
-        state.formatted = true;
         let data = &mut m[irp];
         let (flags, file) = match ownership {
             Ownership::FromIo => (data.current().flags, data.current().file),
@@ -204,12 +199,5 @@ impl IoTarget {
         let (completion, context) = (next.completion, next.context);
         let file = own_file.unwrap_or(file);
         *next = StackLocation { major, flags, parameters, file, completion, context, ..StackLocation::default() };
-    }
-}
-
-/// What the completion routine will hear of the request.
-pub(crate) fn set_params(m: &mut Machine, request: Request, params: CompletionParams) {
-    if let Some(context) = &mut parts_of(m, request).state.context {
-        context.params = params;
     }
 }

@@ -8,8 +8,7 @@ use vbus_wdm::{IoctlCode, Machine, Major, NtStatus, Parameters};
 
 use crate::buffers::{Argument, Buffer, Data};
 use crate::context;
-use crate::format::set_params;
-use crate::state::{CompletionParams, ContextKind, SentKind};
+use crate::state::{ContextKind, Heard, SentKind};
 use crate::target::IoTarget;
 use crate::validate::validate;
 
@@ -35,11 +34,8 @@ impl IoTarget {
             *buffer = Argument::buffer(memory, m)
                 .inspect_err(|status| trace(m, driver, &sites::OTHERS_OFFSETS, [number, status.0.into()]))?;
         }
-        let result = self.fill_others(m, request, code, buffers);
-        if result.is_ok() {
-            let others = memories.map(|memory| Argument::shown(memory).0);
-            set_params(m, request, CompletionParams { kind: SentKind::Other, others, ..Default::default() });
-        }
+        let heard = Heard { kind: SentKind::Other, ..Heard::default() };
+        let result = self.fill_others(m, request, code, buffers, heard);
         let status = NtStatus::from(result).0.into();
         trace(m, driver, &sites::OTHERS_EXIT, [target, handle, code.0.into(), first, second, fourth, status]);
         result
@@ -52,12 +48,14 @@ impl IoTarget {
         request: Request,
         code: IoctlCode,
         arguments: [Buffer; 3],
+        heard: Heard,
     ) -> Result<(), NtStatus> {
         let irp = validate(m, request, self)?;
-        context::begin(m, request, irp, ContextKind::Others, arguments.map(|argument| argument.memory));
+        let memories = arguments.map(|argument| argument.memory);
+        let ownership = context::begin(m, request, irp, ContextKind::Others, memories, heard);
         let [argument1, argument2, argument4] = arguments.map(|argument| argument.span);
         let parameters = Parameters::Others { argument1, argument2, code, argument4 };
-        self.fill_next(m, request, irp, Major::InternalDeviceControl, parameters);
+        self.fill_next(m, irp, ownership, Major::InternalDeviceControl, parameters);
         Ok(())
     }
 }

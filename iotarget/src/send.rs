@@ -81,8 +81,8 @@ impl SendRequest for Request {
 
     fn completion_params(self, m: &mut Machine) -> CompletionParams {
         let Parts { driver, state, .. } = parts_of(m, self);
-        if let Some(context) = state.context {
-            return context.params;
+        if let Some(context) = &state.context {
+            return context.params();
         }
         trace(m, driver, &sites::COMPLETION_PARAMS_NONE, []);
         debug_break(m, driver);
@@ -90,7 +90,8 @@ impl SendRequest for Request {
     }
 
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool {
-        let driver = parts_of(m, self).driver;
+        let Parts { driver, ownership, state, .. } = parts_of(m, self);
+        let has_routine = !matches!(state.routine, Routine::None);
         if let Err(status) = options.validate(m, driver) {
             refuse(m, self, status);
             debug_break(m, driver);
@@ -102,8 +103,7 @@ impl SendRequest for Request {
         if options.forgets() {
             return send_and_forget(m, self, target);
         }
-        let Parts { ownership, state, .. } = parts_of(m, self);
-        if ownership == Ownership::FromIo && matches!(state.routine, Routine::None) {
+        if ownership == Ownership::FromIo && !has_routine {
             // Nobody would take the IRP back: it would be completed past its request.
             let (handle, status) = (self.object().handle(), STATUS_INVALID_DEVICE_REQUEST);
             trace(m, driver, &sites::SEND_NO_ROUTINE, [handle, status.0.into()]);

@@ -74,7 +74,7 @@ pub(crate) enum ContextKind {
 pub(crate) struct FormatContext {
     pub(crate) kind: ContextKind,
     pub(crate) restore: Option<Restore>,
-    /// The memories that the request uses, referenced.
+    /// The memories that the request uses, referenced: input and output, or three arguments.
     pub(crate) memories: [Option<Memory>; 3],
     /// The system buffer that the framework made for METHOD_BUFFERED. It is kept for the next formatting, as it is, and
     /// used again if it is long enough.
@@ -82,7 +82,35 @@ pub(crate) struct FormatContext {
     /// Information bytes of it belong into UserBuffer. Only a copy and the next formatting with a system buffer change
     /// this: what a formatting that was never sent wanted back is brought to whatever the next one has there.
     pub(crate) copies_back: bool,
-    pub(crate) params: CompletionParams,
+    pub(crate) heard: Heard,
+}
+
+/// What completion parameters say besides the memories.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heard {
+    pub(crate) kind: SentKind,
+    /// Where the data begins in the input and in the output.
+    pub(crate) offsets: [u32; 2],
+    pub(crate) io_status: IoStatus,
+    pub(crate) output_length: u64,
+}
+
+impl FormatContext {
+    /// The completion parameters as they are now. A call that sends and waits tells nobody its memories.
+    pub(crate) fn params(&self) -> CompletionParams {
+        let Heard { kind, offsets: [input_offset, output_offset], io_status, output_length } = self.heard;
+        let params = CompletionParams { kind, io_status, output_length, ..CompletionParams::default() };
+        let [first, second, _] = self.memories;
+        match kind {
+            SentKind::NoFormat => params,
+            SentKind::Read => CompletionParams { output: first, output_offset, ..params },
+            SentKind::Write => CompletionParams { input: first, input_offset, ..params },
+            SentKind::Ioctl(_) | SentKind::InternalIoctl(_) => {
+                CompletionParams { input: first, input_offset, output: second, output_offset, ..params }
+            }
+            SentKind::Other => CompletionParams { others: self.memories, ..params },
+        }
+    }
 }
 
 /// Whom a completed request is handed to.
@@ -144,6 +172,25 @@ impl SendState {
         if self.on_stack { object.address() } else { object.handle() }
     }
 
+    /// The state of a new request in this place. Field by field: a whole new state would be copied for each request.
+    fn begin_anew(&mut self, owner: Context) {
+        self.owner = owner;
+        self.target = None;
+        self.routine = Routine::None;
+        self.waiter = None;
+        self.on_stack = false;
+        self.formatted = false;
+        self.next_is_formatted = false;
+        self.context = None;
+        self.references = 0;
+        self.moves = 0;
+        self.cancelled = false;
+        self.completed = false;
+        self.ignores_state = false;
+        self.timer = None;
+        self.timed_out = false;
+    }
+
     /// Whether somebody still has to come back.
     pub(crate) fn is_out(&self) -> bool {
         self.references > 0
@@ -153,19 +200,20 @@ impl SendState {
 /// The request with its send state; a new request's is empty.
 #[inline]
 pub(crate) fn parts<'m>(fx: &'m mut Fx<'_>, request: Request) -> Parts<'m, SendState> {
-    begin_anew(fx.parts(request), request)
+    of_owner(fx.parts(request), request)
 }
 
 /// The same, where nothing else is looked at.
 #[inline]
 pub(crate) fn parts_of(m: &mut Machine, request: Request) -> Parts<'_, SendState> {
-    begin_anew(layer::parts_of(m, request), request)
+    of_owner(layer::parts_of(m, request), request)
 }
 
-fn begin_anew(parts: Parts<'_, SendState>, request: Request) -> Parts<'_, SendState> {
+#[inline]
+fn of_owner(parts: Parts<'_, SendState>, request: Request) -> Parts<'_, SendState> {
     let owner = request.to_context();
     if parts.state.owner != owner {
-        *parts.state = SendState { owner, ..SendState::default() };
+        parts.state.begin_anew(owner);
     }
     parts
 }

@@ -52,8 +52,9 @@ pub(crate) fn submit(
     let exit = m.exit();
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);
-    let (driver, stack_size) = (body.driver, body.stack_size);
+    let (driver, stack_size, target_state) = (body.driver, body.stack_size, (body.state, body.removing));
     let Parts { irp, state, .. } = parts(&mut fx, request);
+    let cancelled = state.cancelled;
     if state.is_out() {
         let shown = state.shown(request);
         fx.trace(driver, &sites::ALREADY_SENT, [shown]);
@@ -66,16 +67,17 @@ pub(crate) fn submit(
             "a request that is sent has an IRP, from its format call: a refusal stands in it",
         )
     };
-    let submitted = verified
-        .and_then(|()| decide(m, request, target, options))
-        .and_then(|queue| accept(m, request, target, options, irp, queue));
+    let submitted = verified.and_then(|()| decide(m, request, target, options, target_state)).and_then(|queue| {
+        if cancelled { Err(STATUS_CANCELLED) } else { accept(m, request, target, options, irp, queue) }
+    });
     if let Err(status) = submitted {
         m[irp].io_status.status = status;
     }
     submitted
 }
 
-/// The target takes the request in, unless it was cancelled before.
+/// The target takes the request in.
+#[inline]
 fn accept(
     m: &mut Machine,
     request: Request,
@@ -86,42 +88,40 @@ fn accept(
 ) -> Result<Submitted, NtStatus> {
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);
-    let driver = body.driver;
     body.io_count += 1;
-    let Parts { references, moves, state, .. } = parts(&mut fx, request);
-    state.target = Some(target);
-    state.moves = moves;
-    state.references = 1;
-    *references += 1;
-    let shown = state.shown(request);
-    if state.cancelled {
-        return give_back(m, request, target, STATUS_CANCELLED);
+    match queue {
+        true => {}
+        false if options.ignores_target_state() => body.ignored.push(request),
+        false => body.sent.push(request),
     }
+    let Parts { references, moves, sent_to, state, .. } = parts(&mut fx, request);
+    (state.target, state.moves, state.references) = (Some(target), moves, 1);
+    *sent_to = Some(target.object());
+    *references += 1;
     if queue {
-        let pended = pend(m, target, request, irp);
-        trace(m, driver, &sites::PENDING, [shown, target.object().handle(), NtStatus::from(pended).0.into()]);
-        if let Err(status) = pended {
-            return give_back(m, request, target, status);
-        }
+        wait_at_target(m, request, target, irp)?;
     } else {
-        let body = target.body_in(&mut fx);
-        let list = if options.ignores_target_state() { &mut body.ignored } else { &mut body.sent };
-        list.push(request);
         m[irp].set_completion_routine(request_completed, request.to_context(), Control::INVOKE_ALWAYS);
     }
     if let Some(after) = options.limit(m) {
         start_timer(m, request, after);
     }
-    *parts_of(m, request).sent_to = Some(target.object());
     Ok(if queue { Submitted::Queued } else { Submitted::Send(irp) })
 }
 
-/// A request that was cancelled before its target had it, or in that moment.
-fn give_back(m: &mut Machine, request: Request, target: IoTarget, status: NtStatus) -> Result<Submitted, NtStatus> {
-    parts_of(m, request).state.references = 0;
-    request.release(m);
-    target.request_done(m);
-    Err(status)
+/// The request waits for the target to be started, unless its IRP is cancelled by now.
+fn wait_at_target(m: &mut Machine, request: Request, target: IoTarget, irp: Irp) -> Result<(), NtStatus> {
+    let driver = target.body(m).driver;
+    let shown = parts_of(m, request).state.shown(request);
+    let pended = pend(m, target, request, irp);
+    trace(m, driver, &sites::PENDING, [shown, target.object().handle(), NtStatus::from(pended).0.into()]);
+    if pended.is_err() {
+        let Parts { sent_to, state, .. } = parts_of(m, request);
+        (*sent_to, state.references) = (None, 0);
+        request.release(m);
+        target.request_done(m);
+    }
+    pended
 }
 
 fn start_timer(m: &mut Machine, request: Request, after: Ticks) {
@@ -134,32 +134,42 @@ fn start_timer(m: &mut Machine, request: Request, after: Ticks) {
 }
 
 /// What the target's state says: send now, or wait (true).
-fn decide(m: &mut Machine, request: Request, target: IoTarget, options: SendOptions) -> Result<bool, NtStatus> {
-    let handle = target.object().handle();
-    let status = STATUS_INVALID_DEVICE_STATE;
-    let mut fx = take_fx(m);
-    let body = target.body_in(&mut fx);
-    let (driver, state, removing) = (body.driver, body.state, body.removing);
-    let request_state = parts(&mut fx, request).state;
-    let shown = request_state.shown(request);
+#[inline]
+fn decide(
+    m: &mut Machine,
+    request: Request,
+    target: IoTarget,
+    options: SendOptions,
+    (state, removing): (TargetState, bool),
+) -> Result<bool, NtStatus> {
     match state {
-        _ if options.ignores_target_state() && state.is_closed() && !removing => {
-            fx.trace(driver, &sites::CANNOT_IGNORE_STATE, [handle, state as u64, shown, status.0.into()]);
-            Err(status)
-        }
-        _ if options.ignores_target_state() => {
-            // It stays so if the request is refused for another reason.
-            request_state.ignores_state = true;
-            fx.trace(driver, &sites::IGNORING_STATE, [handle, shown, state as u64]);
-            Ok(false)
-        }
+        _ if options.ignores_target_state() => ignore_state(m, request, target, state.is_closed() && !removing),
         TargetState::Started => Ok(false),
         TargetState::Stopped => Ok(true),
         _ => {
-            fx.trace(driver, &sites::NOT_ACCEPTING, [shown, handle, state as u64]);
-            Err(status)
+            let driver = target.body(m).driver;
+            let shown = parts_of(m, request).state.shown(request);
+            trace(m, driver, &sites::NOT_ACCEPTING, [shown, target.object().handle(), state as u64]);
+            Err(STATUS_INVALID_DEVICE_STATE)
         }
     }
+}
+
+/// The state of a target that let go of its device cannot be ignored.
+fn ignore_state(m: &mut Machine, request: Request, target: IoTarget, closed: bool) -> Result<bool, NtStatus> {
+    let (handle, status) = (target.object().handle(), STATUS_INVALID_DEVICE_STATE);
+    let body = target.body(m);
+    let (driver, state) = (body.driver, body.state as u64);
+    let request_state = parts_of(m, request).state;
+    let shown = request_state.shown(request);
+    if closed {
+        trace(m, driver, &sites::CANNOT_IGNORE_STATE, [handle, state, shown, status.0.into()]);
+        return Err(status);
+    }
+    // It stays so if the request is refused for another reason.
+    request_state.ignores_state = true;
+    trace(m, driver, &sites::IGNORING_STATE, [handle, shown, state]);
+    Ok(false)
 }
 
 /// What only the framework verifier looks at before a send.

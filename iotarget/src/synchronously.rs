@@ -12,7 +12,7 @@ use vbus_wdm::{IoctlCode, Machine, Major, NtStatus};
 use crate::buffers::{Buffer, MemoryDescriptor};
 use crate::context::discard;
 use crate::options::SendOptions;
-use crate::state::{ContextKind, FormatContext, parts_of};
+use crate::state::{ContextKind, FormatContext, Heard, parts_of};
 use crate::sync::submit_sync;
 use crate::target::IoTarget;
 use crate::validate::end_formatting;
@@ -104,7 +104,7 @@ impl IoTarget {
         trace(m, call.driver, &sites::SEND_IOCTL_ENTER, arguments);
         let data = [(data[0], Transfer::Input), (data[1], Transfer::Output)];
         call.run(m, options, data, code.0.into(), |m, request, [input, output]| {
-            self.fill_control(m, request, (code, internal), input, output)
+            self.fill_control(m, request, (code, internal), [input, output], Heard::default())
         })
     }
 
@@ -123,7 +123,9 @@ impl IoTarget {
         let printed = [self.object().handle(), call.given_handle(), code.0.into(), first, second, fourth];
         trace(m, call.driver, &sites::SEND_OTHERS_ENTER, printed);
         let data = arguments.map(|argument| (argument, Transfer::Input));
-        call.run(m, options, data, code.0.into(), |m, request, buffers| self.fill_others(m, request, code, buffers))
+        call.run(m, options, data, code.0.into(), |m, request, buffers| {
+            self.fill_others(m, request, code, buffers, Heard::default())
+        })
     }
 
     /// `WdfIoTargetSendReadSynchronously`, at this byte offset of the device. As [`IoTarget::send_ioctl_synchronously`].
@@ -162,7 +164,7 @@ impl IoTarget {
         let call = Call::begin(m, self, request, ContextKind::Io, &IO);
         trace(m, call.driver, &sites::SEND_IO_ENTER, [self.object().handle(), call.given_handle(), major as u64]);
         call.run(m, options, [data], major as u64, |m, request, [buffer]| {
-            self.fill_transfer(m, request, major, buffer, offset)
+            self.fill_transfer(m, request, major, (buffer, offset), Heard::default())
         })
     }
 }

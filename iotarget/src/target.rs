@@ -154,6 +154,19 @@ impl TargetBody {
         }
     }
 
+    /// A request is out no more. One that once ignored a state and was refused is said to have ignored the next one, too,
+    /// and still is among the others.
+    pub(crate) fn forget(&mut self, request: Request, ignored: bool) {
+        let lists = if ignored { [&mut self.ignored, &mut self.sent] } else { [&mut self.sent, &mut self.ignored] };
+        for list in lists {
+            // The youngest is the likeliest: look from the end.
+            if let Some(at) = list.iter().rposition(|&sent| sent == request) {
+                list.remove(at);
+                return;
+            }
+        }
+    }
+
     pub(crate) fn remote(&mut self) -> Option<&mut Remote> {
         match &mut self.kind {
             Kind::Remote(remote) => Some(remote),

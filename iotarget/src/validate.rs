@@ -5,7 +5,7 @@ use vbus_wdf::{Handle, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Irp, Machine, NtStatus};
 
-use crate::state::parts;
+use crate::state::{parts, parts_of};
 use crate::target::IoTarget;
 
 /// The decision table, with *T* the target's cached stack size. Rows are tried in order.
@@ -21,12 +21,14 @@ use crate::target::IoTarget;
 ///
 /// Source: S/core/fxrequestbase.cpp:299-379, S/inc/private/common/fxiotarget.hpp:396-412.
 pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> Result<Irp, NtStatus> {
-    end_formatting(m, request);
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);
     let (driver, stack_size) = (body.driver, body.stack_size);
     let Parts { irp, ownership, state, .. } = parts(&mut fx, request);
     let (target_handle, request_handle) = (target.object().handle(), state.shown(request));
+    if state.context.is_some() {
+        end_formatting(m, request);
+    }
     if stack_size == 0 {
         let status = STATUS_INVALID_DEVICE_STATE;
         trace(m, driver, &sites::TARGET_CLOSED, [target_handle, status.0.into()]);
@@ -54,10 +56,8 @@ pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> R
 /// unformatted again. A request that no target formatted stays as it is.
 ///
 /// Source: S/inc/private/common/fxrequestbase.hpp:246-260.
-#[inline]
 pub(crate) fn end_formatting(m: &mut Machine, request: Request) {
-    let mut fx = take_fx(m);
-    let Parts { irp, state, .. } = parts(&mut fx, request);
+    let Parts { irp, state, .. } = parts_of(m, request);
     if state.context.is_some() && irp.is_some() {
         state.formatted = false;
         release_formatting(m, request);

@@ -22,12 +22,13 @@ pub enum Transfer {
     Output,
 }
 
-/// Where the data of a dispatched IRP is.
+/// Where the data of a dispatched IRP was when it came.
 #[derive(Clone, Copy, Default)]
 pub(super) struct OwnBuffers {
+    /// It is known.
     assigned: bool,
-    system: Option<Span>,
-    output: Option<Span>,
+    system_buffer: Option<Span>,
+    user_buffer: Option<Span>,
     /// The MDLs that were mapped, of a direct read or write and of a control request's output.
     system_mdl: Option<Span>,
     output_mdl: Option<Span>,
@@ -36,11 +37,14 @@ pub(super) struct OwnBuffers {
 }
 
 impl OwnBuffers {
-    /// Whether the framework knows this memory: it prints no other one.
-    pub(super) fn has(self, which: Transfer) -> bool {
-        match which {
-            Transfer::Input => self.system.or(self.system_mdl).is_some(),
-            Transfer::Output => self.output.or(self.output_mdl).is_some(),
+    /// Where one of a control request's two memories is, by its transfer method; the framework never looked for those of
+    /// a request that was not dispatched.
+    fn of_control(&self, code: IoctlCode, type3_input: Option<Span>, which: Transfer) -> Option<Span> {
+        match (code.method(), which) {
+            (Method::Buffered, _) | (Method::InDirect | Method::OutDirect, Transfer::Input) => self.system_buffer,
+            (Method::InDirect | Method::OutDirect, Transfer::Output) => self.output_mdl,
+            (Method::Neither, Transfer::Input) => type3_input.filter(|_| self.assigned),
+            (Method::Neither, Transfer::Output) => self.user_buffer,
         }
     }
 
@@ -109,8 +113,7 @@ impl Request {
     /// # Errors
     /// As [`Request::buffer`].
     pub fn input_memory(self, m: &mut Machine) -> Result<Memory, NtStatus> {
-        self.retrieve(m, &INPUT_MEMORY)?;
-        Ok(self.memory(m, Transfer::Input))
+        self.retrieve(m, &INPUT_MEMORY).map(|(_, which)| Memory::OfRequest(self, which))
     }
 
     /// `WdfRequestRetrieveOutputMemory`.
@@ -118,8 +121,7 @@ impl Request {
     /// # Errors
     /// As [`Request::buffer`].
     pub fn output_memory(self, m: &mut Machine) -> Result<Memory, NtStatus> {
-        self.retrieve(m, &OUTPUT_MEMORY)?;
-        Ok(self.memory(m, Transfer::Output))
+        self.retrieve(m, &OUTPUT_MEMORY).map(|(_, which)| Memory::OfRequest(self, which))
     }
 
     /// `WdfRequestRetrieveInputBuffer` with this minimum length in bytes.
@@ -149,18 +151,20 @@ impl Request {
     /// pointers, and for a kind of request that has no such buffer.
     #[inline]
     pub fn buffer(self, m: &mut Machine, transfer: Transfer) -> Result<Span, NtStatus> {
-        self.locate(m, transfer).map_err(|trouble| trouble.status())
+        self.locate(m, transfer).map(|(span, _)| span).map_err(|trouble| trouble.status())
     }
 
-    /// The memory that holds this half of the request's data. A read or write has one memory for all of it, which lies
-    /// where a control request's input does.
+    /// The memory that holds this half of the request's data, and what it holds, without a DDI's checks. A read or write
+    /// has one memory for all of it, which lies where a control request's input does.
+    ///
+    /// # Errors
+    /// As [`Request::buffer`].
     ///
     /// Source: S/core/fxrequest.cpp:1299-1530 (GetMemoryObject serves both directions).
-    pub fn memory(self, m: &mut Machine, transfer: Transfer) -> Memory {
-        match self.location_parameters(m) {
-            Some((_, Parameters::Transfer { .. })) => Memory::OfRequest(self, Transfer::Input),
-            _ => Memory::OfRequest(self, transfer),
-        }
+    #[inline]
+    pub fn own_memory(self, m: &mut Machine, transfer: Transfer) -> Result<(Memory, Span), NtStatus> {
+        let located = self.locate(m, transfer).map_err(|trouble| trouble.status());
+        located.map(|(span, which)| (Memory::OfRequest(self, which), span))
     }
 
     /// What one of the request's two memories holds.
@@ -178,39 +182,47 @@ impl Request {
     /// Source: S/inc/private/common/fxrequest.hpp:1377-1500.
     #[inline]
     pub(super) fn assign_buffers(self, m: &mut Machine, irp: Irp) {
-        let body = self.body(m);
-        if body.own_buffers.assigned || body.ownership != Ownership::FromIo {
-            return;
-        }
-        let device = body.device;
         let data = &m[irp];
-        let from_program = data.requestor_mode == RequestorMode::User;
         let (system_buffer, user_buffer) = (data.system_buffer, data.user_buffer);
-        let (system, output) = match (data.current().major, data.current().parameters) {
-            (major, Parameters::DeviceIoControl { code, type3_input, .. }) => match code.method() {
-                Method::Buffered => (system_buffer, system_buffer),
-                Method::InDirect | Method::OutDirect => (system_buffer, None),
-                Method::Neither if from_program && major == Major::DeviceControl => (None, None),
-                Method::Neither => (type3_input, user_buffer),
-            },
-            (Major::Read | Major::Write, _) => match device.map(|device| io_type(m, device)) {
-                Some(IoType::Buffered) => (system_buffer, None),
-                Some(IoType::Neither) if !from_program => (user_buffer, None),
-                _ => (None, None),
-            },
-            _ => (None, None),
-        };
-        self.body(m).own_buffers = OwnBuffers { assigned: true, system, output, ..OwnBuffers::default() };
+        let body = self.body(m);
+        if !body.own_buffers.assigned && body.ownership == Ownership::FromIo {
+            body.own_buffers = OwnBuffers { assigned: true, system_buffer, user_buffer, ..OwnBuffers::default() };
+        }
     }
 
-    fn locate(self, m: &mut Machine, transfer: Transfer) -> Result<Span, Trouble> {
+    /// Whether the framework knows this memory: it prints no other one.
+    pub(super) fn knows_memory(self, m: &mut Machine, which: Transfer) -> bool {
+        let Some((major, parameters)) = self.location_parameters(m) else { return false };
+        let from_program = self.current_irp(m).is_some_and(|irp| m[irp].requestor_mode == RequestorMode::User);
+        let body = self.body(m);
+        let (own, device) = (body.own_buffers, body.device);
+        let buffer = match parameters {
+            Parameters::DeviceIoControl { code, .. }
+                if code.method() == Method::Neither && from_program && major == Major::DeviceControl =>
+            {
+                None
+            }
+            Parameters::DeviceIoControl { code, type3_input, .. } => own.of_control(code, type3_input, which),
+            Parameters::Transfer { .. } if which == Transfer::Input => match device.map(|device| io_type(m, device)) {
+                Some(IoType::Buffered) => own.system_buffer,
+                Some(IoType::Direct) => own.system_mdl,
+                Some(IoType::Neither) => own.user_buffer.filter(|_| !from_program),
+                None => None,
+            },
+            _ => None,
+        };
+        buffer.is_some()
+    }
+
+    /// The data, and which of the request's two memories holds it.
+    fn locate(self, m: &mut Machine, transfer: Transfer) -> Result<(Span, Transfer), Trouble> {
         let body = self.body(m);
         let (device, own) = (body.device, body.own_buffers);
         let Some(irp) = body.irp else { return Err(Trouble::OtherMajor(Major::default())) };
         let data = &m[irp];
         let (location, from_program) = (data.current(), data.requestor_mode == RequestorMode::User);
         match (location.major, location.parameters, transfer) {
-            (major, Parameters::DeviceIoControl { output_length, input_length, code, .. }, _) => {
+            (major, Parameters::DeviceIoControl { output_length, input_length, code, type3_input }, _) => {
                 let input = transfer == Transfer::Input;
                 let length = if input { input_length } else { output_length };
                 let mdl = data.mdl;
@@ -218,7 +230,10 @@ impl Request {
                     _ if length == 0 => Err(Trouble::EmptyControl),
                     Method::Neither if from_program && major == Major::DeviceControl => Err(Trouble::UserPointer(code)),
                     Method::InDirect | Method::OutDirect if !input => self.mapped(m, mdl, transfer, length),
-                    _ => Ok(pointer(if input { own.system } else { own.output }, length)),
+                    _ => {
+                        let buffer = own.of_control(code, type3_input, transfer);
+                        Ok((pointer(buffer, length), transfer))
+                    }
                 }
             }
             // The lengths lie where the first two arguments are.
@@ -235,7 +250,12 @@ impl Request {
                 match device.map_or(IoType::Neither, |device| io_type(m, device)) {
                     _ if length == 0 => Err(Trouble::EmptyTransfer),
                     IoType::Direct => self.mapped(m, mdl, Transfer::Input, length),
-                    IoType::Buffered | IoType::Neither => Ok(pointer(own.system, length)),
+                    IoType::Buffered => Ok((pointer(own.system_buffer, length), Transfer::Input)),
+                    // A program's own pointer is nobody's memory.
+                    IoType::Neither => {
+                        let buffer = own.user_buffer.filter(|_| !from_program);
+                        Ok((pointer(buffer, length), Transfer::Input))
+                    }
                 }
             }
             (major, _, _) => Err(Trouble::OtherMajor(major)),
@@ -243,16 +263,22 @@ impl Request {
     }
 
     /// The pages of an MDL. Those that were mapped first stay the request's, whatever MDL its IRP has later.
-    fn mapped(self, m: &mut Machine, mdl: Option<Span>, which: Transfer, length: u32) -> Result<Span, Trouble> {
+    fn mapped(
+        self,
+        m: &mut Machine,
+        mdl: Option<Span>,
+        which: Transfer,
+        length: u32,
+    ) -> Result<(Span, Transfer), Trouble> {
         let own = &mut self.body(m).own_buffers;
         let known = if which == Transfer::Input { &mut own.system_mdl } else { &mut own.output_mdl };
         let span = known.or(mdl).ok_or(Trouble::NoMdl)?;
         *known = Some(span);
-        Ok(pointer(Some(span), length))
+        Ok((pointer(Some(span), length), which))
     }
 
     fn retrieve_at_least(self, m: &mut Machine, ddi: &'static Ddi, minimum: u32) -> Result<Span, NtStatus> {
-        let span = self.retrieve(m, ddi)?;
+        let (span, _) = self.retrieve(m, ddi)?;
         if span.len() >= minimum {
             return Ok(span);
         }
@@ -265,7 +291,7 @@ impl Request {
 
     /// GetMemoryObject and GetDeviceControlOutputMemoryObject. The major function is looked at first: a request without
     /// an IRP has none.
-    fn retrieve(self, m: &mut Machine, ddi: &'static Ddi) -> Result<Span, NtStatus> {
+    fn retrieve(self, m: &mut Machine, ddi: &'static Ddi) -> Result<(Span, Transfer), NtStatus> {
         self.require_irp(m, ddi.name);
         let located = self.locate(m, ddi.transfer);
         if !matches!(located, Err(Trouble::WrongDirection)) {

@@ -54,7 +54,7 @@ impl Request {
         let mut fx = take_fx(m);
         let body = fx.request(self);
         let (driver, ownership, irp) = (body.header.driver(), body.ownership, body.irp);
-        let (release, bare) = (body.release.take(), body.header.is_bare());
+        let (release, bare, can_complete) = (body.release.take(), body.header.is_bare(), body.can_complete);
         let address = irp.map_or(0, Irp::address);
         fx.trace(driver, line, [self.0.handle(), address, information, status.0.into()]);
         let verified = fx.verifier_on(driver);
@@ -65,10 +65,12 @@ impl Request {
         if verified {
             self.verify_completion(m, driver, irp, status);
         }
-        self.body(m).completed = true;
+        if verified || !bare || ownership != Ownership::FromIo {
+            self.body(m).completed = true;
+        }
         self.take_back_copy(m, driver, irp);
         let status = translate(take_fx(m), driver, status);
-        if !self.body(m).can_complete {
+        if !can_complete {
             debug_break(m, driver);
         }
         if let Some(release) = release {
@@ -78,15 +80,14 @@ impl Request {
             // Cleanup callbacks and the request's children go before its IRP is completed.
             self.dispose_before_irp(m);
         }
+        m[irp].io_status = IoStatus { status, information };
         let body = self.body(m);
         if body.lent != 0 {
             self.completed_while_lent(m, irp);
         }
-        m[irp].io_status = IoStatus { status, information };
         if ownership != Ownership::FromIo {
             return self.complete_own(m, irp);
         }
-        let body = self.body(m);
         body.irp = None;
         body.in_caller_context = false;
         let queue = body.queue.take().filter(|_| !body.waiting);
@@ -151,15 +152,16 @@ impl Request {
         let body = self.body(m);
         let (driver, lent, own) = (body.header.driver(), body.lent, body.own_buffers);
         let major = m[irp].current().major as u64;
-        let handle = |which| if own.has(which) { Memory::OfRequest(self, which).handle() } else { 0 };
-        let (input, output) = (handle(Transfer::Input), handle(Transfer::Output));
+        let [input, output] = [Transfer::Input, Transfer::Output]
+            .map(|which| if self.knows_memory(m, which) { Memory::OfRequest(self, which).handle() } else { 0 });
         trace(m, driver, &sites::REQUEST_MEMORY_LENT, [self.0.handle(), irp.address(), major, input, output]);
-        for (which, site) in
-            [(Transfer::Input, &sites::REQUEST_INPUT_LENT), (Transfer::Output, &sites::REQUEST_OUTPUT_LENT)]
-        {
-            if own.has(which) {
+        for (handle, which, site) in [
+            (input, Transfer::Input, &sites::REQUEST_INPUT_LENT),
+            (output, Transfer::Output, &sites::REQUEST_OUTPUT_LENT),
+        ] {
+            if handle != 0 {
                 let span = self.memory_span(m, which).unwrap_or(Span::null(0));
-                let arguments = [handle(which), span.address(), own.mdl_address(which), span.len().into()];
+                let arguments = [handle, span.address(), own.mdl_address(which), span.len().into()];
                 trace(m, driver, site, arguments);
             }
         }

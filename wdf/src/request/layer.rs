@@ -35,12 +35,12 @@ pub struct Parts<'m, T> {
 }
 
 impl RequestBody {
-    /// Takes the request apart; the layer's state is made when it is first asked for.
-    #[inline]
+    /// Takes the request apart; the layer's state is made when it is first asked for. Whoever calls this looks at one or
+    /// two of the parts: inlined, it does not make the others.
+    #[inline(always)]
     pub(crate) fn parts<T: Any + Default>(&mut self) -> Parts<'_, T> {
         if self.upper_type != TypeId::of::<T>() {
-            self.upper = Box::<T>::default();
-            self.upper_type = TypeId::of::<T>();
+            self.make_state::<T>();
         }
         Parts {
             irp: self.irp,
@@ -54,6 +54,12 @@ impl RequestBody {
             // Of this type, as the lines above made sure.
             state: self.upper.downcast_mut().unwrap(),
         }
+    }
+
+    #[cold]
+    fn make_state<T: Any + Default>(&mut self) {
+        self.upper = Box::<T>::default();
+        self.upper_type = TypeId::of::<T>();
     }
 }
 

@@ -330,17 +330,21 @@ fn zero_bytes(m: &mut Machine, driver: Driver, line: &'static crate::trace::Site
 
 impl Request {
     /// AddIrpReference. Only the verifier looks whether the request is completed already.
+    #[inline]
     fn lend_memory(self, m: &mut Machine) {
-        _ = self.verify_not_completed(m);
-        self.body(m).lent += 1;
+        let body = self.body(m);
+        body.lent += 1;
+        if body.completed {
+            _ = self.verify_not_completed(m);
+        }
     }
 
     /// ReleaseIrpReference. An owner that is gone has stopped the machine when it was completed, or was deleted.
     fn give_back_memory(self, m: &mut Machine) {
         let Some(body) = fx_mut(m).requests.get_mut(self.0.id) else { return };
-        let driver = body.header.driver();
         body.lent -= 1;
         if body.lent < 0 {
+            let driver = body.header.driver();
             trace(m, driver, &sites::MEMORY_NOT_LENT, [self.0.handle()]);
             debug_break(m, driver);
         }

@@ -124,9 +124,15 @@ impl Request {
     }
 
     /// VerifyRequestIsNotCompleted. Without the verifier nobody looks.
+    #[inline]
     pub(super) fn verify_not_completed(self, m: &mut Machine) -> Result<(), NtStatus> {
+        if self.body(m).completed { self.say_completed(m) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn say_completed(self, m: &mut Machine) -> Result<(), NtStatus> {
         let driver = self.driver(m);
-        if !self.body(m).completed || !driver.verifier_on(m) {
+        if !driver.verifier_on(m) {
             return Ok(());
         }
         let status = STATUS_INTERNAL_ERROR;
