@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod workbench;
+
 use vbus::VirtualBus;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId};
 use vbus::wdm::{IoStatus, Observation, Step};

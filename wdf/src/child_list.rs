@@ -82,11 +82,12 @@ fn create_list(m: &mut Machine, device: Device, create_child: Option<CreateChild
     let driver = device.driver(m);
     let body = Body { device, create_child, entries: Vec::new() };
     let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none())?);
+    list.0.add_reference(m);
     trace(m, driver, &sites::PNP_ADD_CHILD_LIST, [list.0.address(), list.0.handle()]);
     Ok(list)
 }
 
-/// The list goes with its device.
+/// The list goes with its device, which holds a reference on it.
 fn dispose(m: &mut Machine, object: Object) {
     let driver = object.driver(m);
     trace(m, driver, &sites::PNP_REMOVE_CHILD_LIST, [object.address(), object.handle()]);

@@ -128,41 +128,42 @@ impl DeviceInit {
             device_object.detach(m);
             device_object.delete(m);
         })?;
-        let address = device.0.address() + PACKAGE_OFFSET;
-        trace(m, driver, &sites::IO_CONSTRUCTED, [address]);
+        self.furnish(m, device, device_object).inspect_err(|_| undo(m, device))?;
+        if let (DeviceKind::Fdo | DeviceKind::Filter, Some(body)) = (place.kind, fx_mut(m).drivers.get_mut(driver.id()))
+        {
+            body.added = Some(device_object);
+        }
+        Ok(device)
+    }
+
+    /// Gives a device that is there its packages, its locations, its queue for creates and its child list.
+    fn furnish(&self, m: &mut Machine, device: Device, device_object: DeviceObject) -> Result<(), NtStatus> {
+        let (driver, kind) = (self.driver, device.kind(m));
+        trace(m, driver, &sites::IO_CONSTRUCTED, [device.package().address()]);
         pnp::package_created(m, device);
         let has_preprocess = self.preprocess.iter().any(Option::is_some);
-        let remove_lock = self.takes_remove_lock();
-        let extra = i8::from(has_preprocess) + i8::from(remove_lock) + i8::from(self.self_target);
+        let extra = i8::from(has_preprocess) + i8::from(self.takes_remove_lock()) + i8::from(self.self_target);
         m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
-        device.body(m).files_share_lock = self.files.shares_lock(m, device).inspect_err(|_| {
-            clean_up(m, device);
-            destroy(m, device);
-        })?;
+        device.body(m).files_share_lock = self.files.shares_lock(m, device)?;
         if self.files.on_create.is_some() {
             let queue = QueueConfig::for_creates(m, device)?;
             device.body(m).create_queue = Some(queue);
         }
-        match place.kind {
-            DeviceKind::Fdo | DeviceKind::Filter => {
-                if let Some(body) = fx_mut(m).drivers.get_mut(driver.id()) {
-                    body.added = Some(device_object);
-                }
-                child_list::create(m, device, self.create_child)?;
-            }
+        match kind {
+            DeviceKind::Fdo | DeviceKind::Filter => child_list::create(m, device, self.create_child)?,
             DeviceKind::Pdo => {
                 if self.name.is_some() {
                     trace(m, driver, &sites::DEVICE_NOT_SECURE, [driver.0.handle()]);
                 }
                 m[device_object].initializing = false;
             }
-            DeviceKind::Control => return Ok(device),
+            DeviceKind::Control => return Ok(()),
         }
         if let InitKind::Child { described: Some((list, id)), .. } = self.kind {
             child_list::created(m, list, id, device);
         }
         pnp::device_created(m, device);
-        Ok(device)
+        Ok(())
     }
 
     /// What the init calls and WdfDeviceCreate complain of: options that this kind of device cannot have.
@@ -406,8 +407,9 @@ pub fn default_target(m: &mut Machine, device: Device) -> Option<Object> {
     device.body(m).default_target
 }
 
-/// Remembers the device's default I/O target.
+/// Remembers the device's default I/O target, which stays as long as the device does.
 pub fn set_default_target(m: &mut Machine, device: Device, target: Object) {
+    target.add_reference(m);
     device.body(m).default_target = Some(target);
 }
 
@@ -415,9 +417,19 @@ pub fn set_default_target(m: &mut Machine, device: Device, target: Object) {
 pub(crate) fn undo_failed_add(m: &mut Machine, device_object: DeviceObject) -> Option<DeviceKind> {
     let device = Device::of(m, device_object)?;
     let kind = device.body(m).kind;
+    undo(m, device);
+    Some(kind)
+}
+
+/// A device whose creation failed on the way goes again.
+///
+/// Source: S/core/fxdevice.cpp:594-660.
+fn undo(m: &mut Machine, device: Device) {
+    if device.body(m).kind == DeviceKind::Control {
+        return device.0.delete_object(m);
+    }
     clean_up(m, device);
     destroy(m, device);
-    Some(kind)
 }
 
 /// The cleanup half of a device's end, and the whole end of everything below it.
@@ -460,9 +472,17 @@ pub(crate) fn disposed(m: &mut Machine, device: Device) {
     }
 }
 
-/// The last reference is gone, and with it the device's I/O package.
+/// The last reference is gone, and with it the device's packages. What the PnP package holds goes after the device.
+///
+/// Source: S/core/fxdevice.cpp:285-305; S/irphandlers/pnp/fxpkgfdo.cpp:156-190.
 pub(crate) fn destroyed(m: &mut Machine, device: Device) {
     let driver: Driver = device.driver(m);
+    let body = device.body(m);
+    let lists = [body.child_list, body.static_list].into_iter().flatten().map(ChildList::object);
+    let held: Vec<Object> = lists.chain(body.default_target).collect();
     fx_mut(m).devices.release(device.0.id);
     trace(m, driver, &sites::IO_DESTROYED, [device.package().address()]);
+    for object in held {
+        object.release(m);
+    }
 }

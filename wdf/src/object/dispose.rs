@@ -45,6 +45,20 @@ impl Object {
         }
     }
 
+    /// DeleteEarlyDisposedObject: the second half of the deletion of an object that was disposed of before, whether that
+    /// came to its end or not. One that had nothing to dispose of may have been left out.
+    ///
+    /// Source: S/object/fxobjectstatemachine.cpp:172-228.
+    #[cold]
+    pub(crate) fn delete_disposed(self, m: &mut Machine) {
+        let header = self.header(m);
+        if header.state == State::Created {
+            return self.delete_object(m);
+        }
+        header.marks.delete_called = true;
+        self.deleted_and_disposed(m);
+    }
+
     /// Source: S/object/fxobjectstatemachine.cpp:925-985.
     fn delete_worker(self, m: &mut Machine) {
         if self.must_wait_for_passive(m) {
