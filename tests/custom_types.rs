@@ -1,6 +1,9 @@
 //! Contexts that come later, contexts that know their object, and the custom types of extension libraries.
 
 mod common;
+#[allow(dead_code)] // The example's main.
+#[path = "../examples/counter_object.rs"]
+mod counter_object;
 
 use common::workbench::{Workbench, named, note};
 use vbus::wdf::*;
@@ -130,4 +133,9 @@ fn data_of_a_type_that_the_object_is_not_of_is_undefined() {
     let object = object(&mut bench);
     let stop = bench.try_run(|m: &mut Machine, _, _| object.custom_type_data::<Counter>(m).copied()).unwrap_err();
     assert!(matches!(stop, Stop::Undefined { ddi: "WdfObjectGetCustomTypeData", .. }), "{stop}");
+}
+
+#[test]
+fn an_extension_librarys_counter_calls_its_user_at_every_tenth_increment_and_goes_with_its_device() {
+    approve!("counter_object", counter_object::demonstrate().unwrap());
 }

@@ -9,6 +9,9 @@ use vbus::wdm::{Irql, Machine, NtStatus, Stop, Ticks};
 
 const MS_10: Ticks = Ticks::from_millis(10);
 
+/// A way to take a wait lock.
+type Acquire = fn(&mut Machine, WaitLock) -> Result<(), NtStatus>;
+
 fn spin_lock(bench: &mut Workbench) -> SpinLock {
     bench.run(|m, driver, _| SpinLock::create(m, driver, Attributes::none()).unwrap())
 }
@@ -124,9 +127,8 @@ fn above_passive_level_a_wait_lock_may_only_be_tried_which_the_verifier_enforces
     for (verified, expected) in [(false, Ok(())), (true, refused)] {
         let mut bench = if verified { Workbench::verified() } else { Workbench::new() };
         let lock = wait_lock(&mut bench);
-        let take: [fn(&mut Machine, WaitLock) -> Result<(), NtStatus>; 2] =
-            [|m, lock| lock.acquire(m), |m, lock| lock.acquire_within(m, MS_10)];
-        for take in take {
+        let waits: [Acquire; 2] = [|m, lock| lock.acquire(m), |m, lock| lock.acquire_within(m, MS_10)];
+        for take in waits {
             assert_eq!(bench.run(|m, _, _| at_dispatch(m, |m| take(m, lock))), expected);
             bench.run(|m, _, _| lock.release(m));
         }

@@ -95,6 +95,22 @@ fn a_timer_that_is_deleted_or_loses_its_device_does_not_fire_any_more() {
 }
 
 #[test]
+fn a_timer_that_is_started_in_its_cleanup_does_not_start() {
+    let mut bench = Workbench::verified();
+    let attributes = Attributes::none().context(()).on_cleanup(|m, object| {
+        let driver = object.driver(m);
+        let started = Timer::from_handle(m, driver, object).start(m, MS_50);
+        note(m, format!("was set: {started}"));
+    });
+    let timer = timer(&mut bench, Timer::config(|m, _| note(m, "fired")), attributes);
+    let log = bench.log_of(|m, _, _| timer.delete(m));
+    assert!(log.contains("is running down will lead to a crash"), "{log}");
+    assert_eq!(bench.breaks(), 1);
+    pass(&mut bench, MS_50);
+    assert_eq!(bench.notes(), ["was set: false"]);
+}
+
+#[test]
 fn a_timer_may_delete_itself_in_its_callback_which_ends_first() {
     let mut bench = Workbench::new();
     let config = Timer::config(|m, timer| {
