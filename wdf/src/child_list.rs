@@ -9,6 +9,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, Machine, NtStatus, Pool};
 
 use crate::device::Device;
+use crate::device_end;
 use crate::device_init::DeviceInit;
 use crate::driver::Driver;
 use crate::framework::{fx_mut, trace};
@@ -330,7 +331,7 @@ impl ChildList {
         let again = created == Err(STATUS_RETRY);
         entry.failed = !again;
         if let Some(device) = entry.device.take() {
-            crate::device::destroy(m, device);
+            device_end::destroy(m, device);
         }
         if again {
             self.invalidate(m);

@@ -4,6 +4,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, DriverObject, Id, Machine, NtStatus, Pool};
 
 use crate::device::DeviceKind;
+use crate::device_end;
 use crate::device_init::DeviceInit;
 use crate::dispatch;
 use crate::framework::{Framework, fx, fx_mut, trace};
@@ -204,7 +205,7 @@ fn add_device(m: &mut Machine, driver_object: DriverObject, pdo: DeviceObject) -
     if let Some(device_object) = fx_mut(m).drivers.get_mut(id).and_then(|body| body.added.take()) {
         if status.is_success() {
             m[device_object].initializing = false;
-        } else if crate::device::undo_failed_add(m, device_object) == Some(DeviceKind::Filter) {
+        } else if device_end::undo_failed_add(m, device_object) == Some(DeviceKind::Filter) {
             // A filter that fails does not keep the rest of the stack from being built.
             status = STATUS_SUCCESS;
         }

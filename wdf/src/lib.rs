@@ -1,5 +1,6 @@
 //! The Kernel-Mode Driver Framework, modelled on top of [`vbus_wdm`]: drivers, devices with their StackSize rules,
-//! queues, requests, memory, child lists, the object tree, and the per-driver trace log.
+//! queues, requests, memory, child lists, the object tree with everything that drivers hang into it (timers, work items,
+//! DPCs, locks, collections, strings, custom types), and the per-driver trace log.
 //!
 //! Handles are small and `Copy`; what a DDI does is a method of its handle that takes the machine:
 //! `request.complete(machine, STATUS_SUCCESS)`. In `Source:` lines, `S/` is `src/framework/shared/` and `K/` is
@@ -8,6 +9,7 @@
 mod child_list;
 mod collection;
 mod device;
+mod device_end;
 mod device_init;
 mod dispatch;
 mod driver;

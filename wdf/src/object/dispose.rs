@@ -10,7 +10,8 @@ use vbus_wdm::{Irql, Machine};
 
 use super::state::{Dropped, State};
 use super::{Class, Kind, Object, handle};
-use crate::device::{self, Device};
+use crate::device::Device;
+use crate::device_end;
 use crate::framework::{fx, fx_mut};
 use crate::{pool, queue, request, unload, verifier};
 
@@ -174,7 +175,7 @@ impl Object {
             Kind::Queue => queue::Queue(self).dispose(m),
             Kind::Request => request::disposed(m, self),
             Kind::Driver => self.wait_for_dispose_list(m),
-            Kind::Device => return device::disposed(m, Device(self)),
+            Kind::Device => return device_end::disposed(m, Device(self)),
             Kind::General => {
                 let Some(class) = self.class(m) else { return };
                 (class.rundown)(m, self);
@@ -286,7 +287,7 @@ impl Object {
             Kind::Null | Kind::Wild | Kind::IoPackage => {}
             Kind::Request => request::destroyed(m, self),
             Kind::Queue => _ = fx_mut(m).queues.release(self.id),
-            Kind::Device => device::destroyed(m, Device(self)),
+            Kind::Device => device_end::destroyed(m, Device(self)),
             Kind::Driver => unload::destroyed(m, self),
             Kind::General => {
                 if let Some(body) = fx_mut(m).general.get_mut(self.id) {

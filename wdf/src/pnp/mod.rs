@@ -11,7 +11,8 @@ use vbus_wdm::{
     PnpParameters, RelationType,
 };
 
-use crate::device::{self, Device, DeviceKind};
+use crate::device::{Device, DeviceKind};
+use crate::device_end;
 use crate::dispatch::copy_down;
 use crate::framework::{fx, trace};
 use crate::object::Handle;
@@ -288,7 +289,7 @@ fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     if kind == DeviceKind::Pdo {
         if gone {
             wait_for_remove_lock(m, device);
-            device::destroy(m, device);
+            device_end::destroy(m, device);
         }
         return irp.complete_with(m, STATUS_SUCCESS, 0);
     }
@@ -300,7 +301,7 @@ fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
         }
         None => irp.complete_with(m, STATUS_SUCCESS, 0),
     };
-    device::destroy(m, device);
+    device_end::destroy(m, device);
     status
 }
 

@@ -8,6 +8,7 @@ use vbus_wdm::{Machine, NtStatus};
 
 use super::states::{IdleState, PnpState, PowerPolicyState, PowerState};
 use crate::device::{Device, DeviceKind};
+use crate::device_end;
 use crate::dispatch::for_each_queue;
 use crate::framework::{fx, trace};
 use crate::object::Handle;
@@ -367,7 +368,7 @@ impl Device {
             self.enter_pnp(m, PnpState::PdoRemoved);
         }
         self.purge_queues(m, false);
-        crate::device::clean_up(m, self);
+        device_end::clean_up(m, self);
         self.leave_child_list(m);
         self.enter_pnp(m, PnpState::Final);
         true
