@@ -29,10 +29,11 @@ pub trait Handle: Copy {
 
     /// `WdfObjectGetTypedContext`: the context of type `T`.
     ///
-    /// A missing context is NULL in Windows, and a driver that uses it faults: here that is where the machine stops.
+    /// A missing context is NULL in Windows, and a driver that uses it faults: here that is where the machine stops. The
+    /// stop says what the log would have warned of.
     fn context<T: Any>(self, m: &mut Machine) -> &mut T {
         let exit = m.exit();
-        match self.find_context(m) {
+        match context::peek_context(m, self.object()) {
             Some(context) => context,
             None => exit.undefined(
                 "WdfObjectGetTypedContext",
