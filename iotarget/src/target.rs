@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use vbus_wdf::layer::{
-    Allowed, Class, Fx, body_of, check_handle, create_general, default_target, replace_irp, set_default_target, sites,
-    trace,
+    Allowed, Class, Fx, body_of, check_handle, create_general, default_target, passive_level, replace_irp,
+    set_default_target, sites, trace,
 };
 use vbus_wdf::{Attributes, Device, Driver, Handle, HandleType, Object, Ownership, Request};
 use vbus_wdm::constants::*;
@@ -107,15 +107,19 @@ impl IoTarget {
     /// otherwise.
     ///
     /// # Errors
-    /// STATUS_INVALID_DEVICE_REQUEST for a parent that is not below the device, STATUS_WDF_EXECUTION_LEVEL_INVALID and
+    /// STATUS_INVALID_DEVICE_REQUEST for a parent that is not below the device and, under the verifier, above
+    /// PASSIVE_LEVEL; STATUS_WDF_EXECUTION_LEVEL_INVALID and
     /// STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes with those, STATUS_DELETE_PENDING for a parent that is
     /// being deleted.
     ///
     /// Source: S/targets/general/fxiotargetapi.cpp:380-470, S/targets/general/fxiotargetremote.cpp:80-165.
     pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> Result<IoTarget, NtStatus> {
         let driver = device.driver(m);
-        attributes.validate(m, driver, Allowed::Neither)?;
         trace(m, driver, &sites::TARGET_CREATE, [device.object().handle()]);
+        if !passive_level(m, device) {
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
+        }
+        attributes.validate(m, driver, Allowed::Neither)?;
         if let Some(parent) = attributes.parent_object() {
             below_device(m, driver, device, parent)?;
         }

@@ -57,5 +57,5 @@ pub mod layer {
     pub use crate::object::{Allowed, Class, body_of, check_handle, create_general, peek_body};
     pub use crate::request::{Parts, Release, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
     pub use crate::trace::sites;
-    pub use crate::verifier::{debug_break, request_fatal_error, wdf_violation};
+    pub use crate::verifier::{debug_break, passive_level, request_fatal_error, wdf_violation};
 }

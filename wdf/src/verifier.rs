@@ -71,7 +71,7 @@ pub(crate) fn stale_handle(exit: Exit, object: Object, wanted: u16) -> ! {
 /// FxVerifierCheckIrqlLevel: whether a call that needs PASSIVE_LEVEL may go on. Only the verifier looks.
 ///
 /// Source: S/inc/private/common/fxverifier.h:180.
-pub(crate) fn passive_level(m: &mut Machine, object: impl Handle) -> bool {
+pub fn passive_level(m: &mut Machine, object: impl Handle) -> bool {
     let driver = object.driver(m);
     let irql = m.irql();
     if irql == Irql::Passive || !driver.verifier_on(m) {
