@@ -187,11 +187,11 @@ impl IoTarget {
     /// Source: S/targets/general/fxiotargetapi.cpp:380-470; S/targets/general/fxiotargetremote.cpp:64-165.
     pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> Result<IoTarget, NtStatus> {
         let driver = device.driver(m);
-        attributes.validate(m, driver, Allowed::Neither)?;
         trace(m, driver, &sites::TARGET_CREATE, [device.object().handle()]);
         if !passive_level(m, device) {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
+        attributes.validate(m, driver, Allowed::Neither)?;
         crate::remote::check_parent(m, driver, device, &attributes)?;
         let body = TargetBody::new(driver, device, Kind::Remote(Remote::default()));
         create_general(m, driver, &REMOTE_CLASS, body, device, attributes).map(IoTarget)

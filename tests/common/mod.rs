@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test file uses its own part.
 
 pub mod bench;
+pub mod workbench;
 
 use vbus::VirtualBus;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId};

@@ -3,7 +3,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, DriverObject, Id, Machine, NtStatus, Pool};
 
-use crate::device_init::DeviceInit;
+use crate::device::DeviceInit;
 use crate::dispatch;
 use crate::framework::{Framework, fx, fx_mut, trace};
 use crate::object::{Attributes, DisposeList, Handle, HandleType, Header, Kind, Object};
@@ -209,7 +209,7 @@ fn add_device(m: &mut Machine, driver_object: DriverObject, pdo: DeviceObject) -
         if status.is_success() {
             m[device_object].initializing = false;
         } else {
-            status = crate::device::undo_failed_add(m, device_object, status);
+            status = crate::device::end::undo_failed_add(m, device_object, status);
         }
     }
     trace(m, driver, &sites::ADD_DEVICE_EXIT, [status.0.into()]);

@@ -132,12 +132,18 @@ impl<'m> Fx<'m> {
         body.is_spent() && self.state.requests.release(request.0.id)
     }
 
-    /// Deletes a request, if that needs nothing but a look. Returns whether it did.
+    /// Deletes a request, if there is nothing in it that has to go first. Returns whether it did.
     #[inline]
     pub(crate) fn end_request(&mut self, request: Request) -> bool {
-        let body = self.state.requests.get_mut(request.0.id);
-        body.is_some_and(|body| body.header.references == 1 && body.is_spent())
-            && self.state.requests.release(request.0.id)
+        let Some(body) = self.state.requests.get_mut(request.0.id) else { return false };
+        if !body.is_spent() {
+            return false;
+        }
+        if body.header.references > 1 {
+            body.header.delete_bare();
+            return true;
+        }
+        self.state.requests.release(request.0.id)
     }
 
     /// The body of an upper layer's object.

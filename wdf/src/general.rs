@@ -5,7 +5,8 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DeviceObject, FileObject, Irp, Machine, Major, NtStatus};
 
-use crate::device::{Device, DeviceKind, handle_closed};
+use crate::device::end::handle_closed;
+use crate::device::{Device, DeviceKind};
 use crate::dispatch::{for_each_queue, pass_down};
 use crate::file::{self, FileCreate};
 use crate::framework::{take_fx, trace};

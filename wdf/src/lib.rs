@@ -8,8 +8,6 @@
 mod child_list;
 mod collection;
 mod device;
-mod device_init;
-mod device_targets;
 mod dispatch;
 mod driver;
 mod file;
@@ -34,8 +32,7 @@ pub use child_list::{
     ChildList, ChildListConfig, ChildState, CreateChild, Iteration, Retrieved, ScanForChildren, Which,
 };
 pub use collection::Collection;
-pub use device::{Device, DeviceKind};
-pub use device_init::{DeviceInit, Preprocess};
+pub use device::{Device, DeviceInit, DeviceKind, Preprocess};
 pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
 pub use io_package::{InCallerContext, WdmIrp, WdmIrpDispatch};
@@ -59,7 +56,7 @@ pub use trace::{Level, Log, LogLine, Site};
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
-    pub use crate::device_targets::{DISPOSE_EVENT, default_target, self_target, take_over};
+    pub use crate::device::targets::{DISPOSE_EVENT, default_target, self_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
     pub use crate::object::{Allowed, Class, body_of, check_handle, create_general, peek_body};

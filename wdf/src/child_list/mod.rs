@@ -18,7 +18,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Id, Machine, NtStatus, Pool, Slab};
 
 use crate::device::Device;
-use crate::device_init::DeviceInit;
+use crate::device::DeviceInit;
 use crate::driver::Driver;
 use crate::framework::{fx_mut, trace};
 use crate::object::{Attributes, Class, Handle, HandleType, Object, body_of, create_general};
@@ -141,11 +141,12 @@ fn create_list(m: &mut Machine, device: Device, config: Option<ChildListConfig>)
         invalidation_needed: false,
     };
     let list = ChildList(create_general(m, driver, &CHILD_LIST, body, device, Attributes::none())?);
+    list.0.add_reference(m);
     trace(m, driver, &sites::PNP_ADD_CHILD_LIST, [list.0.address(), list.0.handle()]);
     Ok(list)
 }
 
-/// The list goes, with its device.
+/// The list goes with its device, which holds a reference on it.
 fn disposed(m: &mut Machine, list: Object) {
     let driver = list.driver(m);
     trace(m, driver, &sites::PNP_REMOVE_CHILD_LIST, [list.address(), list.handle()]);

@@ -8,7 +8,7 @@ use vbus_wdm::{DeviceObject, Id, Machine, NtStatus};
 use super::entry::{Description, Entry};
 use super::{ChildList, ListState};
 use crate::device::Device;
-use crate::device_init::DeviceInit;
+use crate::device::DeviceInit;
 use crate::framework::trace;
 use crate::object::Handle;
 use crate::trace::{Site, sites};
@@ -137,7 +137,7 @@ impl ChildList {
                     Ok(device) => Some(device),
                     Err(STATUS_RETRY) => {
                         if let Some(device) = created {
-                            crate::device::destroy(m, device);
+                            crate::device::end::destroy(m, device);
                         }
                         *again = true;
                         return None;
@@ -181,7 +181,7 @@ impl ChildList {
         }
         let (driver, pdo) = (self.driver(m), device.device_object(m).address());
         trace(m, driver, &sites::CHILD_CREATE_FAILED, [device.object().handle(), pdo, status.0.into()]);
-        crate::device::delete_failed(m, device, status);
+        crate::device::end::delete_failed(m, device, status);
     }
 
     /// InvokeReportedMissingCallback: EvtDeviceReportedMissing, once the answer is made.

@@ -10,7 +10,8 @@ use vbus_wdm::{Irql, Machine};
 
 use super::state::{Dropped, State};
 use super::{Class, Kind, Object, handle};
-use crate::device::{self, Device};
+use crate::device::Device;
+use crate::device::end;
 use crate::framework::{fx, fx_mut};
 use crate::{pool, queue, request, unload, verifier};
 
@@ -43,6 +44,20 @@ impl Object {
         } else {
             self.deleted_and_disposed(m);
         }
+    }
+
+    /// DeleteEarlyDisposedObject: the second half of the deletion of an object that was disposed of before, whether that
+    /// came to its end or not. One that had nothing to dispose of may have been left out.
+    ///
+    /// Source: S/object/fxobjectstatemachine.cpp:172-228.
+    #[cold]
+    pub(crate) fn delete_disposed(self, m: &mut Machine) {
+        let header = self.header(m);
+        if header.state == State::Created {
+            return self.delete_object(m);
+        }
+        header.marks.delete_called = true;
+        self.deleted_and_disposed(m);
     }
 
     /// Source: S/object/fxobjectstatemachine.cpp:925-985.
@@ -160,7 +175,7 @@ impl Object {
             Kind::Queue => queue::Queue(self).dispose(m),
             Kind::Request => request::disposed(m, self),
             Kind::Driver => self.wait_for_dispose_list(m),
-            Kind::Device => return device::disposed(m, Device(self)),
+            Kind::Device => return end::disposed(m, Device(self)),
             Kind::General => {
                 let Some(class) = self.class(m) else { return };
                 (class.rundown)(m, self);
@@ -272,7 +287,7 @@ impl Object {
             Kind::Null | Kind::Wild | Kind::IoPackage => {}
             Kind::Request => request::destroyed(m, self),
             Kind::Queue => _ = fx_mut(m).queues.release(self.id),
-            Kind::Device => device::destroyed(m, Device(self)),
+            Kind::Device => end::destroyed(m, Device(self)),
             Kind::Driver => unload::destroyed(m, self),
             Kind::General => {
                 if let Some(body) = fx_mut(m).general.get_mut(self.id) {

@@ -29,10 +29,11 @@ pub trait Handle: Copy {
 
     /// `WdfObjectGetTypedContext`: the context of type `T`.
     ///
-    /// A missing context is NULL in Windows, and a driver that uses it faults: here that is where the machine stops.
+    /// A missing context is NULL in Windows, and a driver that uses it faults: here that is where the machine stops. The
+    /// stop says what the log would have warned of.
     fn context<T: Any>(self, m: &mut Machine) -> &mut T {
         let exit = m.exit();
-        match self.find_context(m) {
+        match context::peek_context(m, self.object()) {
             Some(context) => context,
             None => exit.undefined(
                 "WdfObjectGetTypedContext",
@@ -140,7 +141,7 @@ pub trait Deletable: Handle {
         let object = self.object();
         match object.find(m) {
             Found::Live { no_delete: false, .. } if object.kind == Kind::Device => {
-                device::delete_control(m, Device(object));
+                device::end::delete_control(m, Device(object));
             }
             Found::Live { no_delete: false, .. } => object.delete_object(m),
             Found::Live { driver, .. } => {

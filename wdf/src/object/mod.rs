@@ -115,6 +115,13 @@ impl Header {
         self.driver.expect("an object belongs to a driver")
     }
 
+    /// The deletion of a bare object on which somebody else has a reference.
+    #[inline]
+    pub(crate) fn delete_bare(&mut self) {
+        self.state = State::DeletedAndDisposed;
+        self.references -= 1;
+    }
+
     /// Whether deletion has anything to do besides forgetting the object: callbacks, children, or lines in the log.
     #[inline]
     pub(crate) fn is_bare(&self) -> bool {

@@ -86,6 +86,6 @@ impl Device {
         self.purge_queues(m, false);
         self.self_managed_io(m, SelfManagedIoEvent::Cleanup);
         self.body(m).pnp.device_state.removed = Some(true);
-        crate::device::clean_up(m, self);
+        crate::device::end::clean_up(m, self);
     }
 }

@@ -7,7 +7,7 @@ use vbus_wdm::{BusInformation, IdType, Irp, Machine, NtStatus, Parameters, PnpAn
 
 use super::fire_and_forget;
 use crate::device::Device;
-use crate::device_init::DeviceInit;
+use crate::device::DeviceInit;
 use crate::framework::trace;
 use crate::object::Handle;
 use crate::trace::sites;

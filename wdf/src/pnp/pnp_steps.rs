@@ -323,7 +323,7 @@ pub(super) fn failed_init(m: &mut Machine, device: Device) -> Next {
 }
 
 pub(super) fn pdo_init_failed(m: &mut Machine, device: Device) -> Next {
-    crate::device::clean_up(m, device);
+    crate::device::end::clean_up(m, device);
     Some(Final)
 }
 

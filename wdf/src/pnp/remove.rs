@@ -8,7 +8,7 @@ use vbus_wdm::{Irp, Machine, NtStatus};
 use super::events::PnpEvent;
 use super::machine::post;
 use super::pnp_machine::Pnp;
-use crate::device::{self, Device, DeviceKind};
+use crate::device::{Device, DeviceKind, end};
 use crate::dispatch::copy_down;
 use crate::framework::{fx, trace};
 use crate::object::Handle;
@@ -28,12 +28,12 @@ pub(super) fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     wait_for_remove_lock(m, device);
     clean_up_machines(m, device, true);
     let Some(lower) = device.lower_device(m) else {
-        device::destroy(m, device);
+        end::destroy(m, device);
         irp.complete(m);
         return STATUS_SUCCESS;
     };
     let status = copy_down(m, irp, lower);
-    device::destroy(m, device);
+    end::destroy(m, device);
     status
 }
 
@@ -105,5 +105,5 @@ pub(super) fn process_delayed_deletion(m: &mut Machine, device: Device) {
     trace(m, driver, &sites::PNP_DELAYED_DELETION, [device.object().handle(), device_object]);
     wait_for_remove_lock(m, device);
     clean_up_machines(m, device, false);
-    device::destroy(m, device);
+    end::destroy(m, device);
 }

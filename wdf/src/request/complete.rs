@@ -193,7 +193,7 @@ impl Request {
             queue.dispatch_events(m, None);
         }
         if !take_fx(m).end_request(self) {
-            self.0.delete_object(m);
+            self.0.delete_disposed(m);
         }
     }
 

@@ -10,7 +10,7 @@ use std::any::Any;
 
 use vbus_wdm::{Machine, NtStatus};
 
-use crate::device::Device;
+use super::Device;
 use crate::framework::{fx_mut, trace};
 use crate::object::{Attributes, Class, Handle, Object, create_general};
 use crate::trace::sites;
@@ -30,12 +30,21 @@ pub(crate) struct DeviceTargets {
     to_self: Option<Object>,
 }
 
-pub(crate) fn create(m: &mut Machine, device: Device) -> Result<(), NtStatus> {
+impl DeviceTargets {
+    pub(super) fn all(self) -> impl Iterator<Item = Object> {
+        self.default.into_iter().chain(self.to_self)
+    }
+}
+
+/// The targets are the device's children, and the device holds a reference on each.
+pub(super) fn create(m: &mut Machine, device: Device) -> Result<(), NtStatus> {
     let driver = device.driver(m);
     let default = create_general(m, driver, &UNUSED, (), device, Attributes::none())?;
+    default.add_reference(m);
     device.body(m).targets.default = Some(default);
     if device.allows_self_target(m) {
         let to_self = create_general(m, driver, &UNUSED_SELF, (), device, Attributes::none())?;
+        to_self.add_reference(m);
         device.body(m).targets.to_self = Some(to_self);
     }
     Ok(())
