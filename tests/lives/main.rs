@@ -5,10 +5,13 @@
 #[path = "../common/approve.rs"]
 mod approve;
 mod bench;
+mod bus;
 
+mod children;
 mod failures;
 mod idle;
 mod minimal;
+mod pulled;
 mod sleep;
 mod stops;
 mod transitions;
