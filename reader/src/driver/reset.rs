@@ -4,8 +4,8 @@ use vbus_wdf::{Device, Handle};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, NtStatus, Ticks};
 
-use super::Reader;
 use super::operation::{Goal, Stage, Step, power_down};
+use super::{Reader, tracking};
 use crate::atr::Timing;
 use crate::card::outside::{OutsideError, OutsideRequest};
 use crate::card::{Delivery, FaultKind};
@@ -77,7 +77,10 @@ pub(super) fn outside_done(m: &mut Machine, device: Device) -> Step {
         Err(OutsideError::Silence) => Err(STATUS_IO_TIMEOUT),
         Err(OutsideError::Protocol) => Err(STATUS_UNRECOGNIZED_MEDIA),
     };
-    done(m, device, result)
+    let step = done(m, device, result);
+    // It may have gone away meanwhile.
+    tracking::slot_changed(m, device);
+    step
 }
 
 /// The answer is there: the library reads it, and the request gets it.

@@ -43,7 +43,9 @@ pub(super) fn slot_changed(m: &mut Machine, device: Device) {
 
 /// EvtInterruptDpc.
 fn card_detect(m: &mut Machine, context: Context) {
-    if let Some(device) = crate::slot::Slot::from_context(context).device(m) {
+    let Some(device) = crate::slot::Slot::from_context(context).device(m) else { return };
+    // The interrupt is disconnected while the device is not in D0.
+    if device.context::<Reader>(m).slept_with_card.is_none() {
         update_card_state(m, device, false);
     }
 }

@@ -4,8 +4,8 @@ use vbus_wdf::{Device, Handle};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, NtStatus};
 
-use super::Reader;
 use super::operation::{Stage, Step};
+use super::{Reader, tracking};
 use crate::card::outside::{OutsideError, OutsideRequest};
 use crate::card::{Delivery, FaultKind};
 use crate::slot::Inserted;
@@ -146,6 +146,8 @@ pub(super) fn outside_done(m: &mut Machine, device: Device) -> Step {
         OutsideError::Silence => STATUS_IO_TIMEOUT,
         OutsideError::Protocol => STATUS_DEVICE_PROTOCOL_ERROR,
     });
+    // It may have gone away meanwhile.
+    tracking::slot_changed(m, device);
     Step::After(vbus_wdm::Ticks(0), Stage::Answered(result))
 }
 

@@ -106,7 +106,11 @@ impl Line {
     /// Source: ISO/IEC 7816-3, T=1: a silence longer than CWT ends a block.
     pub fn hear_block(&self, multiplier: u8) -> Heard<Incoming<'_>> {
         let first = Ticks(self.timing.block_waiting.0.saturating_mul(multiplier.into()));
-        let (length, waited) = self.hear_until(first, self.timing.character_waiting);
+        let (length, mut waited) = self.hear_until(first, self.timing.character_waiting);
+        // What is missing at the end is waited for.
+        if length > 0 && length == self.heard.bytes().len() && !self.is_whole_block() {
+            waited.0 = waited.0.saturating_add(self.timing.character_waiting.0);
+        }
         let elapsed = Ticks(self.sending_time().0.saturating_add(waited.0));
         let what = match length {
             0 => Incoming::Silence,
@@ -114,6 +118,12 @@ impl Line {
             _ => Incoming::Characters(&self.heard.bytes()[..length]),
         };
         Heard { what, elapsed }
+    }
+
+    /// Whether there are as many characters as LEN announces.
+    fn is_whole_block(&self) -> bool {
+        let bytes = self.heard.bytes();
+        bytes.get(2).is_some_and(|&len| bytes.len() >= 3 + usize::from(len) + self.timing.edc.size())
     }
 
     /// Hears characters, each within `wait`, and returns them: an ATR, a PPS answer, or whatever comes.

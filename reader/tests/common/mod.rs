@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod bench;
+
 use vbus_reader::atr::{Atr, CLOCK_DEFAULT_KHZ, Parameters, Rate, Timing};
 use vbus_reader::card::{Card, Delivery};
 use vbus_reader::transmission::{Contacts, Line, LineTiming, Reset, pps, t0, t1};

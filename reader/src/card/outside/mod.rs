@@ -4,13 +4,18 @@
 //! this moment of virtual time, and then waits for the answer before any virtual time passes. So what other readers do, and
 //! in which order, does not depend on how fast the answer comes.
 
+#[cfg(feature = "host-card")]
+pub mod host;
+pub mod remote;
+
 use super::Reset;
 
 /// A card whose answers come from outside of the model.
 ///
 /// Threads and sockets are behind this; the machine's thread calls it.
 pub trait OutsideCard {
-    /// Whether a card is there at this moment. Does not wait.
+    /// Whether a card is there at this moment. Does not wait. A card that went and another that came since the last look
+    /// are seen as gone first, and at the next look as there.
     fn is_present(&mut self) -> bool;
 
     /// Begins something. Does not wait for the answer.
