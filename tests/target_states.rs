@@ -5,7 +5,7 @@ mod common;
 use vbus::iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest, SentIo, TargetState};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{Context, Installation, IoctlCode, Irp, Machine, NtStatus, Stop, Ticks};
+use vbus::wdm::{Context, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Stop, Ticks};
 
 const CODE: IoctlCode = IoctlCode(0x0022_0003);
 
@@ -45,6 +45,7 @@ fn bench() -> Bench {
         m.extension_mut::<Seen>().held.push(irp);
         STATUS_PENDING
     });
+    holder.set_major(&mut machine, Major::Pnp, common::knows_no_pnp);
     let lower = machine.create_device(holder);
     machine[lower].initializing = false;
     let Created(device) = *driver.context::<Created>(&mut machine);
@@ -52,7 +53,7 @@ fn bench() -> Bench {
         let seen = m.extension_mut::<Seen>();
         seen.held_at_cleanup = Some(seen.held.len());
     });
-    let target = machine.run(|m| IoTarget::create(m, device, attributes)).unwrap();
+    let target = machine.run(|m| IoTarget::create(m, device, attributes)).unwrap().unwrap();
     machine.run(|m| target.open_existing_device(m, lower)).unwrap().unwrap();
     let opened_at = driver.log_sequence(&machine);
     Bench { machine, driver, target, opened_at }

@@ -1,5 +1,7 @@
 //! Every row of the decision table that each format call begins with.
 
+mod common;
+
 use vbus::iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest, SentKind};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
@@ -30,10 +32,11 @@ fn bench(stack: i8, target_size: i8, verifier: bool) -> Bench {
     machine.create_symbolic_link("\\??\\T", pdo).unwrap();
     let plain = machine.create_driver("plain");
     plain.set_all_majors(&mut machine, |m, _, irp| irp.complete_with(m, STATUS_SUCCESS, 4));
+    plain.set_major(&mut machine, Major::Pnp, common::knows_no_pnp);
     let lower = machine.create_device(plain);
     machine[lower].stack_size = target_size;
     let device = *driver.context::<Created>(&mut machine);
-    let target = machine.run(|m| IoTarget::create(m, device.0, Attributes::none())).unwrap();
+    let target = machine.run(|m| IoTarget::create(m, device.0, Attributes::none())).unwrap().unwrap();
     Bench { machine, driver, target, lower }
 }
 
@@ -70,7 +73,7 @@ impl Bench {
 
     fn created(&mut self) -> Request {
         let driver = self.driver;
-        self.machine.run(|m| Request::create(m, driver, Attributes::none())).unwrap()
+        self.machine.run(|m| Request::create(m, driver, Attributes::none()).unwrap()).unwrap()
     }
 
     fn format(&mut self, request: Request, call: Call) -> Result<(), NtStatus> {
@@ -196,7 +199,7 @@ fn an_irp_of_the_drivers_own_is_replaced_only_if_the_framework_may_free_it() {
             .machine
             .run(|m| {
                 let irp = m.allocate_irp(3).unwrap();
-                (irp, Request::create_from_irp(m, driver, irp, frees_irp, Attributes::none()))
+                (irp, Request::create_from_irp(m, driver, irp, frees_irp, Attributes::none()).unwrap())
             })
             .unwrap();
         assert_eq!(bench.format(request, Call::InternalIoctl), expected);
@@ -209,11 +212,28 @@ fn an_irp_of_the_drivers_own_is_replaced_only_if_the_framework_may_free_it() {
 
 #[test]
 fn a_target_that_no_irp_can_be_made_for_is_out_of_resources() {
-    let mut bench = bench(2, 127, false).open();
+    // A deep device below a shallow one: what opening asks the top of the stack still fits.
+    let mut bench = bench(2, 1, false);
+    let (lower, filter) = (bench.lower, bench.machine.create_driver("filter"));
+    filter.set_all_majors(&mut bench.machine, |m, _, irp| irp.complete_with(m, STATUS_NOT_SUPPORTED, 0));
+    let above = bench.machine.create_device(filter);
+    bench.machine[lower].initializing = false;
+    above.attach_to_stack(&mut bench.machine, lower).unwrap();
+    bench.machine[lower].stack_size = 127;
+    let mut bench = bench.open();
     let request = bench.created();
     assert_eq!(bench.format(request, Call::InternalIoctl), Err(STATUS_INSUFFICIENT_RESOURCES));
     assert_eq!(bench.validate_lines(), ["Could not allocate irp for"]);
     assert_eq!(bench.irp(request), None);
+}
+
+#[test]
+fn a_stack_that_no_irp_can_be_made_for_cannot_be_opened_either() {
+    let mut bench = bench(2, 127, false);
+    let (target, lower) = (bench.target, bench.lower);
+    let opened = bench.machine.run(|m| target.open_existing_device(m, lower)).unwrap();
+    assert_eq!(opened, Err(STATUS_INSUFFICIENT_RESOURCES));
+    assert_eq!(bench.machine.run(|m| target.stack_size(m)).unwrap(), 0);
 }
 
 #[test]

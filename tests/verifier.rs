@@ -20,7 +20,7 @@ fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStat
 fn misuses(m: &mut Machine, _: Queue, request: Request) {
     let driver = request.driver(m);
     let irp = m.allocate_irp(2).unwrap();
-    let own = Request::create_from_irp(m, driver, irp, true, Attributes::none());
+    let own = Request::create_from_irp(m, driver, irp, true, Attributes::none()).unwrap();
     let ended = [request.unmark_cancelable(m), own.mark_cancelable_ex(m, |_, _| {}), own.unmark_cancelable(m)];
     m.extension_mut::<Ended>().0.extend(ended);
     request.stop_acknowledge(m, true);

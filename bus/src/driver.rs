@@ -93,7 +93,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
     let device_object = bus.device_object(m);
     m[device_object].stack_size = m[device_object].stack_size.wrapping_add(config.extra_stack);
     Queue::config(Dispatch::Parallel).on_device_control(service).create_default(m, bus)?;
-    bus.create_interface(m, GUID_DEVINTERFACE_VBUS)
+    bus.create_interface(m, GUID_DEVINTERFACE_VBUS, None)
 }
 
 fn skip_and_dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {

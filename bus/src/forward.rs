@@ -1,7 +1,7 @@
 //! Forwarding: a program's request becomes a request to one child.
 
 use vbus_iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest, TargetState};
-use vbus_wdf::{Attributes, ChildState, Deletable, Device, Handle, Memory, Request};
+use vbus_wdf::{Attributes, Deletable, Device, Handle, Memory, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, IoctlCode, Machine, NtStatus};
 
@@ -28,12 +28,11 @@ pub(crate) fn forward(m: &mut Machine, bus: Device, request: Request, id: Reader
     }
 }
 
-/// STATUS_NO_SUCH_DEVICE for an id that no reader has; STATUS_DEVICE_NOT_READY for one that is not started (yet).
+/// STATUS_NO_SUCH_DEVICE for an id that no reader has, or whose reader was pulled out; STATUS_DEVICE_NOT_READY for one that
+/// is not started (yet).
 fn why_no_target(m: &mut Machine, bus: Device, id: ReaderId) -> NtStatus {
-    match bus.default_child_list(m).and_then(|list| list.child(m, id.0.into())) {
-        Some(ChildState::NotCreatedYet | ChildState::Created(_)) => STATUS_DEVICE_NOT_READY,
-        None => STATUS_NO_SUCH_DEVICE,
-    }
+    let present = bus.default_child_list(m).is_some_and(|list| list.present_children(m).contains(&id.0.into()));
+    if present { STATUS_DEVICE_NOT_READY } else { STATUS_NO_SUCH_DEVICE }
 }
 
 fn format(
@@ -86,7 +85,7 @@ fn forward_own(
     call: FormatCall,
 ) -> Result<(), NtStatus> {
     let driver = bus.driver(m);
-    let own = Request::create(m, driver, Attributes::none().parent(bus));
+    let own = Request::create(m, driver, Attributes::none().parent(bus))?;
     let input = original.input_memory(m).map_or(Data::None, part_after_id);
     let output = original.output_memory(m).map_or(Data::None, Data::Memory);
     let formatted = format(m, call, target, own, code, input, output);

@@ -1,14 +1,14 @@
 //! Cancelling what is out.
 //!
-//! Source: S/core/fxrequestbase.cpp:534-624; S/targets/general/fxiotarget.cpp:480-560, 2180-2220.
+//! Source: S/core/fxrequestbase.cpp:534-624; S/targets/general/fxiotarget.cpp:502-560, 2140-2190.
 
 use vbus_wdf::layer::{Parts, sites, take_fx, trace};
 use vbus_wdf::{Handle, Request};
 use vbus_wdm::Machine;
 
 use crate::complete::{complete_submitted, settle};
-use crate::state::parts;
-use crate::target::IoTarget;
+use crate::state::{parts, parts_of};
+use crate::target::{IoTarget, TargetBody};
 
 /// `WdfRequestCancelSentRequest`.
 pub(crate) fn cancel_sent(m: &mut Machine, request: Request) -> bool {
@@ -21,13 +21,13 @@ pub(crate) fn cancel_sent(m: &mut Machine, request: Request) -> bool {
 /// FxRequestBase::Cancel. A request that is not out keeps the mark, and its next send is refused.
 pub(crate) fn cancel(m: &mut Machine, request: Request) -> bool {
     // These lines print the object, not its handle.
-    let (handle, address) = (request.object().handle(), request.object().address());
+    let address = request.object().address();
     let mut fx = take_fx(m);
     let driver = parts(&mut fx, request).driver;
     fx.trace(driver, &sites::CANCEL_REQUEST, [address]);
     let Parts { irp, state, .. } = parts(&mut fx, request);
     state.cancelled = true;
-    let (Some(target), Some(irp), true) = (state.target, irp, state.references > 0) else {
+    let (Some(target), Some(irp), true) = (state.target, irp, state.is_out()) else {
         fx.trace(driver, &sites::CANCEL_TOO_LATE, [address]);
         return false;
     };
@@ -38,25 +38,38 @@ pub(crate) fn cancel(m: &mut Machine, request: Request) -> bool {
     let mut fx = take_fx(m);
     let Parts { state, .. } = parts(&mut fx, request);
     state.references -= 1;
-    if state.references > 0 {
+    if state.is_out() {
         return cancelled;
     }
+    let shown = state.shown(request);
     fx.trace(driver, &sites::CANCEL_COMPLETED, [address, irp.address(), target.object().address()]);
     let set_event = settle(m, target, request);
-    trace(m, driver, &sites::COMPLETED_FROM_CANCEL, [handle]);
+    trace(m, driver, &sites::COMPLETED_FROM_CANCEL, [shown]);
     complete_submitted(m, request, target);
     if set_event {
         trace(m, driver, &sites::CANCEL_STOP_EVENT, [target.object().handle(), target.stop_event()]);
+        target.body(m).sent_event.set();
     }
+    target.request_done(m);
     cancelled
 }
 
-/// Cancels requests that are out; those that come back meanwhile are left alone.
-pub(crate) fn cancel_all(m: &mut Machine, target: IoTarget, requests: Vec<Request>) {
+/// GetSentRequestsListLocked: the requests of one of a target's lists, oldest first, referenced until they are cancelled.
+/// The link that holds them together lies where a request keeps whether its next location was formatted without a target.
+pub(crate) fn take_sent(m: &mut Machine, target: IoTarget, list: fn(&TargetBody) -> &Vec<Request>) -> Vec<Request> {
+    let requests = list(target.body(m)).clone();
+    for &request in &requests {
+        let Parts { references, state, .. } = parts_of(m, request);
+        *references += 1;
+        state.next_is_formatted = false;
+    }
+    requests
+}
+
+/// _CancelSentRequests. One that came back meanwhile is cancelled, and marked, all the same.
+pub(crate) fn cancel_all(m: &mut Machine, requests: Vec<Request>) {
     for request in requests {
-        let body = target.body(m);
-        if body.sent.contains(&request) || body.ignored.contains(&request) {
-            cancel(m, request);
-        }
+        cancel(m, request);
+        request.release(m);
     }
 }

@@ -1,191 +1,288 @@
-//! Opening and closing a remote target.
+//! Opening a remote target.
 //!
-//! Source: S/targets/general/fxiotargetremote.cpp:201-480 (open), 519-735 (close);
-//! S/targets/general/km/fxiotargetremotekm.cpp:174-249 (by name).
+//! Source: S/targets/general/fxiotargetapi.cpp:221-545; S/targets/general/fxiotargetremote.cpp:201-500;
+//! S/targets/general/km/fxiotargetremotekm.cpp:141-338. Not modelled: what needs memory to be short, and extended
+//! attributes, which no driver of the model looks at.
 
-use vbus_wdf::layer::{peek_body, sites, trace};
-use vbus_wdf::{Handle, Request};
+use vbus_wdf::Driver;
+use vbus_wdf::layer::{passive_level, sites, trace};
 use vbus_wdm::constants::*;
-use vbus_wdm::{DeviceObject, FileObject, Machine, NtStatus, OpenOptions, RequestorMode};
+use vbus_wdm::{
+    Context, Control, DeviceObject, FileObject, Irp, Machine, Major, NtStatus, OpenOptions, Parameters, PnpAnswer,
+    PnpMinor, PnpParameters, RelationType, RequestorMode,
+};
 
-use crate::cancel::cancel_all;
-use crate::complete::fail_pended;
-use crate::pend::drain;
-use crate::target::{IoTarget, TargetBody, TargetState};
+use crate::addresses;
+use crate::close::CloseReason;
+use crate::remote::{Notices, OpenState, QueryRemove, RemoveNotice};
+use crate::stop::{enter_started, submit_pended};
+use crate::target::{IoTarget, TargetState};
 
-/// Why a target is closed, by the numbers that its lines print.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CloseReason {
-    QueryRemove = 1,
-    Close = 2,
-    Delete = 3,
+/// WDF_IO_TARGET_OPEN_PARAMS: begin with the call for the open type. [`OpenParams::default`] is a structure that nobody
+/// initialized, which no target opens by.
+#[derive(Clone, Default)]
+pub struct OpenParams {
+    kind: Kind,
+    notices: Notices,
 }
 
-/// Where an object of the model has what a closing call keeps on its stack in Windows.
-const CLEARED_POINTERS: u64 = 0xA0;
+#[derive(Clone, Default)]
+enum Kind {
+    #[default]
+    Undefined,
+    ExistingDevice {
+        device: Option<DeviceObject>,
+        file: Option<FileObject>,
+    },
+    ByName {
+        name: String,
+        options: OpenOptions,
+    },
+    Reopen,
+    LocalTargetByFile,
+}
+
+impl OpenParams {
+    /// WdfIoTargetOpenUseExistingDevice: exactly this device object, with its StackSize of now. It is sent no create.
+    pub fn existing_device(device: impl Into<Option<DeviceObject>>) -> OpenParams {
+        OpenParams { kind: Kind::ExistingDevice { device: device.into(), file: None }, ..OpenParams::default() }
+    }
+
+    /// TargetFileObject of an existing device: requests carry it, and its device's removal can be heard of.
+    pub fn file_object(mut self, file: FileObject) -> OpenParams {
+        if let Kind::ExistingDevice { file: place, .. } = &mut self.kind {
+            *place = Some(file);
+        }
+        self
+    }
+
+    /// WdfIoTargetOpenByName: the top of the stack that the name leads to. The stack sees a create, and requests that are
+    /// sent carry its file object.
+    pub fn by_name(name: &str, options: OpenOptions) -> OpenParams {
+        OpenParams { kind: Kind::ByName { name: name.to_owned(), options }, ..OpenParams::default() }
+    }
+
+    /// WdfIoTargetOpenReopen: as the target was last opened by name, callbacks and all.
+    pub fn reopen() -> OpenParams {
+        OpenParams { kind: Kind::Reopen, ..OpenParams::default() }
+    }
+
+    /// WdfIoTargetOpenLocalTargetByFile, which only user-mode drivers may say.
+    pub fn local_target_by_file() -> OpenParams {
+        OpenParams { kind: Kind::LocalTargetByFile, ..OpenParams::default() }
+    }
+
+    /// EvtIoTargetQueryRemove, in place of the close for query remove that the framework does without it.
+    pub fn on_query_remove(mut self, callback: QueryRemove) -> OpenParams {
+        self.notices.query_remove = Some(callback);
+        self
+    }
+
+    /// EvtIoTargetRemoveCanceled, in place of the framework's reopen.
+    pub fn on_remove_canceled(mut self, callback: RemoveNotice) -> OpenParams {
+        self.notices.remove_canceled = Some(callback);
+        self
+    }
+
+    /// EvtIoTargetRemoveComplete, in place of the framework's close.
+    pub fn on_remove_complete(mut self, callback: RemoveNotice) -> OpenParams {
+        self.notices.remove_complete = Some(callback);
+        self
+    }
+
+    /// FxIoTargetValidateOpenParams.
+    fn validate(&self, m: &mut Machine, driver: Driver) -> Result<(), NtStatus> {
+        let status = STATUS_INVALID_PARAMETER;
+        let code = u64::from(status.0);
+        let Notices { query_remove, remove_canceled, remove_complete } = self.notices;
+        let callbacks = [query_remove.is_some(), remove_canceled.is_some(), remove_complete.is_some()];
+        match &self.kind {
+            Kind::ExistingDevice { device: None, .. } => trace(m, driver, &sites::OPEN_NO_DEVICE, [code]),
+            Kind::ExistingDevice { file: None, .. } if callbacks.contains(&true) => {
+                let [query, canceled, complete] =
+                    [0, 1, 2].map(|at| if callbacks[at] { addresses::callback(driver, at as u64) } else { 0 });
+                trace(m, driver, &sites::OPEN_NO_FILE, [addresses::parameter(0), query, canceled, complete, code]);
+            }
+            Kind::ByName { name, .. } if name.is_empty() => trace(m, driver, &sites::OPEN_NO_NAME, [code]),
+            Kind::LocalTargetByFile => trace(m, driver, &sites::OPEN_LOCAL_BY_FILE, [code]),
+            Kind::Undefined => trace(m, driver, &sites::OPEN_TYPE, [0, code]),
+            Kind::ExistingDevice { .. } | Kind::ByName { .. } | Kind::Reopen => return Ok(()),
+        }
+        Err(status)
+    }
+}
 
 impl IoTarget {
-    /// `WdfIoTargetOpen` with WdfIoTargetOpenUseExistingDevice: exactly this device object, with its StackSize of now.
+    /// `WdfIoTargetOpen`. A target that no driver opens, a device's own, is bug check 0x10D/5.
     ///
     /// # Errors
-    /// STATUS_INVALID_DEVICE_STATE for a target that is open or deleted.
-    pub fn open_existing_device(self, m: &mut Machine, device: DeviceObject) -> Result<(), NtStatus> {
-        self.opening(m, |m, target| {
-            target.opened(m, device, None);
-            Ok(())
-        })
-    }
-
-    /// `WdfIoTargetOpen` with WdfIoTargetOpenByName: the top of the stack that the name leads to. The stack sees a
-    /// create, and requests that are sent carry its file object.
-    ///
-    /// # Errors
-    /// STATUS_INVALID_DEVICE_STATE for a target that is open or deleted; the create's status if that fails.
-    pub fn open_by_name(self, m: &mut Machine, name: &str, options: OpenOptions) -> Result<(), NtStatus> {
-        self.opening(m, |m, target| {
-            let driver = target.driver(m);
-            let handle = target.0.handle();
-            let opened = m.open(name, options, RequestorMode::Kernel);
-            let status = NtStatus::from(opened.map(|_| ()));
-            let site = if status.is_success() { &sites::REMOTE_CREATE_FILE } else { &sites::REMOTE_CREATE_FILE_FAILED };
-            trace(m, driver, site, [handle, status.0.into(), 0]);
-            let file = opened?;
-            let device = file.related_device(m).ok_or(STATUS_NO_SUCH_DEVICE)?;
-            target.opened(m, device, Some(file));
-            Ok(())
-        })
-    }
-
-    /// What every kind of open does around its own part.
-    fn opening(
-        self,
-        m: &mut Machine,
-        open: impl FnOnce(&mut Machine, IoTarget) -> Result<(), NtStatus>,
-    ) -> Result<(), NtStatus> {
-        let driver = self.driver(m);
-        let handle = self.0.handle();
+    /// STATUS_INVALID_PARAMETER for parameters that do not go together. STATUS_INVALID_DEVICE_REQUEST to open a target
+    /// again that was never opened by name and, under the verifier, above PASSIVE_LEVEL. STATUS_INVALID_DEVICE_STATE for
+    /// a target that is open, being opened, or deleted. By name the create's status, if that fails; the target is Closed
+    /// then. STATUS_INSUFFICIENT_RESOURCES for a stack that no IRP is deep enough for.
+    pub fn open(self, m: &mut Machine, params: OpenParams) -> Result<(), NtStatus> {
+        self.require_remote(m);
+        let (driver, handle) = (self.body(m).driver, self.0.handle());
         trace(m, driver, &sites::TARGET_OPEN_ENTER, [handle]);
-        let body = self.body(m);
-        let result = if body.state == TargetState::Deleted {
-            let state = body.state as u64;
-            trace(m, driver, &sites::REMOTE_REMOVED, [handle, state]);
-            Err(STATUS_INVALID_DEVICE_STATE)
-        } else if body.device.is_some() {
-            trace(m, driver, &sites::REMOTE_ALREADY_OPEN, [handle, 3]);
-            Err(STATUS_INVALID_DEVICE_STATE)
-        } else {
-            trace(m, driver, &sites::REMOTE_OPENING, [handle]);
-            open(m, self)
-        };
+        if !passive_level(m, self) {
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
+        }
+        params.validate(m, driver)?;
+        let result = self.open_with(m, params);
         trace(m, driver, &sites::TARGET_OPEN_EXIT, [handle, NtStatus::from(result).0.into()]);
         result
     }
 
-    /// Caches what the target needs to know of its device. The StackSize is copied here and nowhere else.
-    fn opened(self, m: &mut Machine, device: DeviceObject, file: Option<FileObject>) {
-        let (stack_size, io_type) = (m[device].stack_size, m[device].io_type);
-        let pdo = device.stack(m).last().copied();
-        let body = self.body(m);
-        body.stack_size = stack_size;
-        body.io_type = io_type;
-        body.device = Some(device);
-        body.pdo = pdo;
-        body.file = file;
-        body.state = TargetState::Started;
-    }
-
-    /// `WdfIoTargetClose`: completes what waits, cancels what is out, waits for it, and lets go of the device.
-    pub fn close(self, m: &mut Machine) {
-        let driver = self.driver(m);
-        trace(m, driver, &sites::TARGET_CLOSE_ENTER, [self.0.handle()]);
-        self.close_for(m, CloseReason::Close);
-    }
-
-    /// `WdfIoTargetCloseForQueryRemove`: as [`IoTarget::close`], with the intention to open it again should the
-    /// removal of its device be cancelled.
-    pub fn close_for_query_remove(self, m: &mut Machine) {
-        let driver = self.driver(m);
-        trace(m, driver, &sites::TARGET_CLOSE_QUERY_REMOVE, [self.0.handle()]);
-        self.close_for(m, CloseReason::QueryRemove);
-    }
-
-    pub(crate) fn close_for(self, m: &mut Machine, reason: CloseReason) {
-        let driver = self.driver(m);
-        let handle = self.0.handle();
-        let &mut TargetBody { device, pdo, file, remote, .. } = self.body(m);
-        let new_state = match reason {
-            CloseReason::Delete => TargetState::Deleted,
-            CloseReason::QueryRemove if device.is_some() => TargetState::ClosedForQueryRemove,
-            CloseReason::QueryRemove | CloseReason::Close => TargetState::Closed,
-        };
-        if remote {
-            trace(m, driver, &sites::REMOTE_CLOSE, [handle, reason as u64]);
-            let site = match reason {
-                CloseReason::Delete => &sites::REMOTE_CLOSE_DELETE,
-                _ if device.is_none() => &sites::REMOTE_CLOSE_NOT_OPEN,
-                CloseReason::QueryRemove => &sites::REMOTE_CLOSE_QUERY_REMOVE,
-                CloseReason::Close => &sites::REMOTE_CLOSE_CLOSE,
-            };
-            trace(m, driver, site, [handle]);
-            let file_address = file.map_or(0, FileObject::address);
-            let device_address = device.map_or(0, DeviceObject::address);
-            trace(m, driver, &sites::REMOTE_CLOSE_OBJECTS, [handle, file_address, device_address, file_address, 0]);
-        }
-        self.let_go(m, new_state, remote);
-        if new_state == TargetState::Deleted {
-            trace(m, driver, &sites::TARGET_WAIT_DISPOSE, [handle, self.0.address() + 0xB0]);
-        }
-        if let Some(pdo) = pdo.filter(|_| remote) {
-            trace(m, driver, &sites::REMOTE_DEREF_PDO, [handle, pdo.address()]);
-        }
-        if let Some(file) = file {
-            trace(m, driver, &sites::REMOTE_DEREF_FILE, [handle, file.address()]);
-            trace(m, driver, &sites::REMOTE_CLOSE_HANDLE, [handle, file.address()]);
-            file.close(m);
-        }
-    }
-
-    /// GotoRemoveState and what follows it: nothing waits and nothing is out afterwards.
-    fn let_go(self, m: &mut Machine, new_state: TargetState, remote: bool) {
-        let driver = self.driver(m);
-        self.body(m).state = new_state;
-        let waiting = drain(m, self, false);
-        let body = self.body(m);
-        // Those that ignored the target's state come first, each kind from its oldest on.
-        let out: Vec<Request> = body.ignored.iter().chain(&body.sent).copied().collect();
-        body.removing = !out.is_empty();
-        if out.is_empty() {
-            self.clear_pointers(m);
-        }
-        for request in waiting {
-            fail_pended(m, request, STATUS_WDF_DEVICE_REMOVED_NOT_SENT);
-        }
-        let wait = !out.is_empty();
-        cancel_all(m, self, out);
-        if wait {
-            if remote {
-                trace(m, driver, &sites::REMOTE_CLOSE_WAIT, [self.0.handle()]);
-            }
-            m.wait("the requests that are out at a target that is closed", move |m| {
-                peek_body::<TargetBody>(m, self.0).is_none_or(|body| body.sent.is_empty() && body.ignored.is_empty())
-            });
-        }
-    }
-
-    /// The device is let go of: the target's stack size is 0 from now on.
+    /// `WdfIoTargetOpen` on an existing device.
     ///
-    /// Source: S/targets/general/fxiotargetremote.cpp:725.
-    pub(crate) fn clear_pointers(self, m: &mut Machine) {
-        let address = self.0.address() + CLEARED_POINTERS;
-        let handle = self.0.handle();
-        let body = self.body(m);
-        let (driver, state, remote) = (body.driver, body.state as u64, body.remote);
-        let pdo = body.pdo.take().map_or(0, DeviceObject::address);
-        let file = body.file.take().map_or(0, FileObject::address);
-        body.device = None;
-        body.stack_size = 0;
-        if remote {
-            trace(m, driver, &sites::REMOTE_CLEARED, [handle, address, state, 1, pdo, file, file]);
-        }
+    /// # Errors
+    /// As [`IoTarget::open`].
+    pub fn open_existing_device(self, m: &mut Machine, device: DeviceObject) -> Result<(), NtStatus> {
+        self.open(m, OpenParams::existing_device(device))
     }
+
+    /// `WdfIoTargetOpen` by name.
+    ///
+    /// # Errors
+    /// As [`IoTarget::open`].
+    pub fn open_by_name(self, m: &mut Machine, name: &str, options: OpenOptions) -> Result<(), NtStatus> {
+        self.open(m, OpenParams::by_name(name, options))
+    }
+
+    /// FxIoTargetRemote::Open, which the framework calls itself when the removal of a device is cancelled.
+    pub(crate) fn open_with(self, m: &mut Machine, params: OpenParams) -> Result<(), NtStatus> {
+        let OpenParams { kind, notices } = params;
+        let reopens = matches!(kind, Kind::Reopen);
+        let known = self.require_remote(m).opened_by.clone();
+        if reopens && known.is_none() {
+            let (driver, status) = (self.body(m).driver, STATUS_INVALID_DEVICE_REQUEST);
+            trace(m, driver, &sites::REOPEN_NOT_BY_NAME, [self.0.handle(), status.0.into()]);
+            return Err(status);
+        }
+        self.begin_to_open(m)?;
+        self.unregister(m);
+        let remote = self.require_remote(m);
+        if !reopens {
+            remote.opened_by = None;
+        }
+        let (name, existing) = match kind {
+            Kind::ByName { name, options } => (Some((name, options)), None),
+            Kind::ExistingDevice { device, file } => (None, device.map(|device| (device, file))),
+            Kind::Reopen | Kind::LocalTargetByFile | Kind::Undefined => (known, None),
+        };
+        let opened = match (existing, &name) {
+            (Some((device, file)), _) => {
+                let body = self.body(m);
+                (body.device, body.file) = (Some(device), file);
+                Ok(())
+            }
+            (None, Some((name, options))) => self.create_file(m, name, *options),
+            (None, None) => Err(STATUS_INVALID_PARAMETER),
+        };
+        if opened.is_ok() && !reopens {
+            self.require_remote(m).opened_by = name.clone();
+        }
+        let result = opened.and_then(|()| self.find_pdo(m));
+        if result.is_ok() && self.body(m).file.is_some() {
+            self.register(m, (!reopens).then_some(notices));
+        }
+        self.end_open(m, result)
+    }
+
+    /// What is not open can be opened.
+    fn begin_to_open(self, m: &mut Machine) -> Result<(), NtStatus> {
+        let (handle, body) = (self.0.handle(), self.body(m));
+        let (driver, state) = (body.driver, body.state);
+        let open_state = self.require_remote(m).open_state;
+        if state == TargetState::Deleted {
+            trace(m, driver, &sites::REMOTE_REMOVED, [handle, state as u64]);
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        }
+        if open_state != OpenState::Closed {
+            trace(m, driver, &sites::REMOTE_ALREADY_OPEN, [handle, open_state as u64]);
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        }
+        trace(m, driver, &sites::REMOTE_OPENING, [handle]);
+        self.require_remote(m).open_state = OpenState::Opening;
+        Ok(())
+    }
+
+    /// OpenTargetHandle.
+    fn create_file(self, m: &mut Machine, name: &str, options: OpenOptions) -> Result<(), NtStatus> {
+        let (driver, handle) = (self.body(m).driver, self.0.handle());
+        let opened = m.open(name, options, RequestorMode::Kernel);
+        let status = NtStatus::from(opened.map(|_| ()));
+        let site = if status.is_success() { &sites::REMOTE_CREATE_FILE } else { &sites::REMOTE_CREATE_FILE_FAILED };
+        trace(m, driver, site, [handle, status.0.into(), 0]);
+        let file = opened?;
+        let device = file.related_device(m);
+        self.require_remote(m).handle = Some(file);
+        let body = self.body(m);
+        (body.device, body.file) = (device, Some(file));
+        if device.is_none() {
+            trace(m, driver, &sites::REMOTE_NO_DEVICE, [handle, file.address()]);
+        }
+        device.map(|_| ()).ok_or(STATUS_NO_SUCH_DEVICE)
+    }
+
+    /// GetTargetDeviceRelations: asks the stack for its PDO. That nobody answers is no error.
+    fn find_pdo(self, m: &mut Machine) -> Result<(), NtStatus> {
+        let Some(device) = self.body(m).device else { return Ok(()) };
+        let top = device.top_of_stack(m);
+        let irp = m.allocate_irp(m[top].stack_size).inspect_err(|status| {
+            let driver = self.body(m).driver;
+            trace(m, driver, &sites::REMOTE_NO_IRP, [self.0.handle(), status.0.into()]);
+        })?;
+        let status = ask_for_pdo(m, irp, top);
+        if status.is_success() {
+            let answer = std::mem::take(&mut m[irp].pnp_answer);
+            let PnpAnswer::Relations(devices) = answer else {
+                m.undefined(
+                    "IRP_MN_QUERY_DEVICE_RELATIONS",
+                    "a driver that ends a query for the target device with success answers with the PDO",
+                );
+            };
+            self.body(m).pdo = devices.first().copied();
+        }
+        irp.free(m);
+        if status == STATUS_INSUFFICIENT_RESOURCES { Err(status) } else { Ok(()) }
+    }
+
+    /// Caches what the target needs to know of its device, and starts it. The StackSize is copied here and nowhere else.
+    /// What failed on the way is closed again.
+    fn end_open(self, m: &mut Machine, result: Result<(), NtStatus>) -> Result<(), NtStatus> {
+        let by_name = self.require_remote(m).handle.is_some() || self.body(m).device.is_none();
+        let Some(device) = self.body(m).device.filter(|_| result.is_ok()) else {
+            self.require_remote(m).open_state = OpenState::Closed;
+            if by_name || result == Err(STATUS_INSUFFICIENT_RESOURCES) {
+                self.close_for(m, CloseReason::Close);
+            }
+            return result;
+        };
+        let (stack_size, io_type) = (m[device].stack_size, m[device].io_type);
+        self.require_remote(m).open_state = OpenState::Open;
+        let body = self.body(m);
+        (body.stack_size, body.io_type) = (stack_size, io_type);
+        let waiting = enter_started(m, self);
+        submit_pended(m, self, waiting);
+        Ok(())
+    }
+}
+
+/// Sends the query to the top of the stack and waits for it.
+fn ask_for_pdo(m: &mut Machine, irp: Irp, top: DeviceObject) -> NtStatus {
+    fn stop_here(_: &mut Machine, _: Option<DeviceObject>, _: Irp, _: Context) -> NtStatus {
+        STATUS_MORE_PROCESSING_REQUIRED
+    }
+    let data = &mut m[irp];
+    data.io_status.status = STATUS_NOT_SUPPORTED;
+    let location = data.next_mut();
+    location.major = Major::Pnp;
+    location.minor = PnpMinor::QueryDeviceRelations as u8;
+    location.parameters = Parameters::Pnp(PnpParameters::Relations(RelationType::Target));
+    data.set_completion_routine(stop_here, Context(0), Control::INVOKE_ALWAYS);
+    irp.call_driver(m, top);
+    // It is back where it was made.
+    m.wait("a stack to name its PDO", move |m| m[irp].current_location() > m[irp].stack_count());
+    m[irp].io_status.status
 }

@@ -1,11 +1,18 @@
-//! The target object.
+//! The target object, and what a driver can ask of it.
 
 use std::collections::VecDeque;
 
-use vbus_wdf::layer::{Class, Fx, body_of, check_handle, create_general, replace_irp, sites, trace};
-use vbus_wdf::{Attributes, Device, Driver, Handle, Object, Ownership, Request};
+use vbus_wdf::layer::{
+    Allowed, Class, Fx, body_of, check_handle, create_general, create_prepared, default_target, passive_level,
+    peek_body, sites, take_over, trace,
+};
+use vbus_wdf::{Attributes, Device, Driver, Handle, HandleType, Object, Request, Site};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
+
+use crate::close::CloseReason;
+use crate::remote::Remote;
+use crate::validate::validate;
 
 /// A WDFIOTARGET.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,23 +53,68 @@ impl TargetState {
     }
 }
 
-/// FX_TYPE_IO_TARGET.
-const TYPE_NUMBER: u16 = 0x1200;
+/// FX_TYPE_IO_TARGET, which every target answers to.
+pub(crate) const TYPE_NUMBER: u16 = 0x1200;
 
-pub(crate) static CLASS: Class = Class { dispose, ..Class::new(TYPE_NUMBER) };
+/// FX_TYPE_IO_TARGET_REMOTE, which only those answer to that a driver opens.
+const REMOTE_TYPE_NUMBER: u16 = 0x1201;
+
+/// FX_TYPE_IO_TARGET_SELF.
+pub(crate) const SELF_TYPE_NUMBER: u16 = 0x1205;
+
+/// A target waits for its requests when it goes, which needs PASSIVE_LEVEL.
+///
+/// Source: S/targets/general/fxiotarget.cpp:87.
+static CLASS: Class = Class { dispose, passive: true, ..Class::new(TYPE_NUMBER) };
+static REMOTE_CLASS: Class = Class { dispose, passive: true, ..Class::new(REMOTE_TYPE_NUMBER) };
+pub(crate) static SELF_CLASS: Class = Class { dispose, passive: true, ..Class::new(SELF_TYPE_NUMBER) };
+
+/// A notification event. Setting it releases whoever waits, even if it is cleared again before they look.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Event {
+    pub(crate) signalled: bool,
+    pub(crate) sets: u32,
+}
+
+impl Event {
+    pub(crate) fn set(&mut self) {
+        self.signalled = true;
+        self.sets = self.sets.wrapping_add(1);
+    }
+
+    pub(crate) fn set_to(&mut self, signalled: bool) {
+        if signalled {
+            self.set();
+        } else {
+            self.signalled = false;
+        }
+    }
+}
+
+/// What sort of target it is, with what only that sort has.
+pub(crate) enum Kind {
+    /// The device below, for as long as the target's own device lives.
+    Local,
+    /// The device itself.
+    ToSelf(crate::to_self::ToSelf),
+    /// What a driver opens and closes.
+    Remote(Remote),
+}
 
 pub(crate) struct TargetBody {
     pub(crate) driver: Driver,
+    /// The device whose target it is.
+    pub(crate) owner: Device,
+    pub(crate) kind: Kind,
     pub(crate) state: TargetState,
     /// The StackSize of the device, copied when it was opened; 0 means that there is none.
     pub(crate) stack_size: i8,
     /// Where requests go: exactly this device, whoever attaches above it later.
     pub(crate) device: Option<DeviceObject>,
     pub(crate) pdo: Option<DeviceObject>,
-    /// The file object of a target that was opened by name.
+    /// What requests to a remote target carry.
     pub(crate) file: Option<FileObject>,
     pub(crate) io_type: IoType,
-    pub(crate) remote: bool,
     /// Requests that are out, oldest first.
     pub(crate) sent: Vec<Request>,
     /// Requests that were sent whatever the target's state was: stop and purge leave them alone.
@@ -73,64 +125,103 @@ pub(crate) struct TargetBody {
     pub(crate) waiting: bool,
     /// A close waits until nothing is out; the pointers are cleared then.
     pub(crate) removing: bool,
+    /// Nothing is out of what a stop, purge or close waits for.
+    pub(crate) sent_event: Event,
+    /// One for the target itself, and one for each request from its submission until everything about it is done.
+    pub(crate) io_count: u32,
 }
 
 impl TargetBody {
     /// A target that is open on nothing.
-    fn new(driver: Driver, remote: bool) -> TargetBody {
+    pub(crate) fn new(driver: Driver, owner: Device, kind: Kind) -> TargetBody {
         TargetBody {
             driver,
+            owner,
+            kind,
             state: TargetState::Started,
             stack_size: 0,
             device: None,
             pdo: None,
             file: None,
             io_type: IoType::Neither,
-            remote,
             sent: Vec::new(),
             ignored: Vec::new(),
             pended: VecDeque::new(),
             waiting: false,
             removing: false,
+            sent_event: Event::default(),
+            io_count: 1,
+        }
+    }
+
+    /// A request is out no more. One that once ignored a state and was refused is said to have ignored the next one, too,
+    /// and still is among the others.
+    pub(crate) fn forget(&mut self, request: Request, ignored: bool) {
+        let lists = if ignored { [&mut self.ignored, &mut self.sent] } else { [&mut self.sent, &mut self.ignored] };
+        for list in lists {
+            // The youngest is the likeliest: look from the end.
+            if let Some(at) = list.iter().rposition(|&sent| sent == request) {
+                list.remove(at);
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn remote(&mut self) -> Option<&mut Remote> {
+        match &mut self.kind {
+            Kind::Remote(remote) => Some(remote),
+            Kind::Local | Kind::ToSelf(_) => None,
         }
     }
 }
-
-/// Remembers a device's default target on the device itself.
-struct DefaultTarget(IoTarget);
 
 impl IoTarget {
     /// `WdfIoTargetCreate`: a remote target, open on nothing. Its parent is the device unless `attributes` say
     /// otherwise.
     ///
-    /// Source: S/targets/general/fxiotargetapi.cpp:380-470.
-    pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> IoTarget {
+    /// # Errors
+    /// STATUS_INVALID_DEVICE_REQUEST for a parent that does not belong to the device and, under the verifier, above
+    /// PASSIVE_LEVEL; STATUS_WDF_EXECUTION_LEVEL_INVALID and STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes
+    /// with those, STATUS_DELETE_PENDING for a parent that is being deleted.
+    ///
+    /// Source: S/targets/general/fxiotargetapi.cpp:380-470; S/targets/general/fxiotargetremote.cpp:64-165.
+    pub fn create(m: &mut Machine, device: Device, attributes: Attributes) -> Result<IoTarget, NtStatus> {
         let driver = device.driver(m);
         trace(m, driver, &sites::TARGET_CREATE, [device.object().handle()]);
-        let body = TargetBody::new(driver, true);
-        IoTarget(create_general(m, driver, &CLASS, body, device, attributes))
+        if !passive_level(m, device) {
+            return Err(STATUS_INVALID_DEVICE_REQUEST);
+        }
+        attributes.validate(m, driver, Allowed::Neither)?;
+        crate::remote::check_parent(m, driver, device, &attributes)?;
+        let body = TargetBody::new(driver, device, Kind::Remote(Remote::default()));
+        create_general(m, driver, &REMOTE_CLASS, body, device, attributes).map(IoTarget)
     }
 
     /// `WdfDeviceGetIoTarget`: the device below, with the StackSize that it had when `device` was created.
     ///
-    /// Source: S/targets/general/fxiotarget.cpp:1177.
+    /// Source: S/targets/general/fxiotarget.cpp:1130-1180.
     pub fn default_of(m: &mut Machine, device: Device) -> Option<IoTarget> {
-        if let Some(known) = device.find_context::<DefaultTarget>(m) {
-            return Some(known.0);
-        }
+        let object = default_target(m, device)?;
         let lower = device.lower_device(m)?;
-        let driver = device.driver(m);
-        let body = TargetBody {
-            stack_size: device.lower_stack_size(m),
-            device: Some(lower),
-            pdo: device.pdo(m),
-            io_type: m[lower].io_type,
-            ..TargetBody::new(driver, false)
-        };
-        let target = IoTarget(create_general(m, driver, &CLASS, body, device, Attributes::none()));
-        // A device that is being deleted takes no context; the target is then found by nobody else, and goes with it.
-        _ = device.allocate_context(m, Attributes::none().context(DefaultTarget(target)));
-        Some(target)
+        if peek_body::<TargetBody>(m, object).is_none() {
+            let driver = device.driver(m);
+            let body = TargetBody {
+                stack_size: device.lower_stack_size(m),
+                device: Some(lower),
+                pdo: device.pdo(m),
+                io_type: m[lower].io_type,
+                ..TargetBody::new(driver, device, Kind::Local)
+            };
+            take_over(m, object, &CLASS, body);
+        }
+        Some(IoTarget(object))
+    }
+
+    /// `WdfDeviceGetIoTarget` with a handle that a driver took for a device's: a cast in C.
+    pub fn of_handle(m: &mut Machine, driver: Driver, handle: Object) -> Option<IoTarget> {
+        handle.expect_type(m, driver, HandleType::DeviceBase);
+        let device = Device::from_handle(m, driver, handle);
+        IoTarget::default_of(m, device)
     }
 
     /// A handle that a driver took for an I/O target's: a cast in C.
@@ -139,7 +230,9 @@ impl IoTarget {
     ///
     /// Source: S/object/handleapi.cpp:400-450.
     pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> IoTarget {
-        check_handle(m, driver, handle, TYPE_NUMBER);
+        if vbus_wdf::layer::peek_body::<TargetBody>(m, handle).is_none() {
+            check_handle(m, driver, handle, TYPE_NUMBER);
+        }
         IoTarget(handle)
     }
 
@@ -153,22 +246,30 @@ impl IoTarget {
         fx.body(self.0, TYPE_NUMBER)
     }
 
+    /// What the calls that open and close begin with: a target that no driver opens is bug check 0x10D/5.
+    pub(crate) fn require_remote(self, m: &mut Machine) -> &mut Remote {
+        let body = self.body(m);
+        let driver = body.driver;
+        if body.remote().is_none() {
+            check_handle(m, driver, self.0, REMOTE_TYPE_NUMBER);
+        }
+        let exit = m.exit();
+        match self.body(m).remote() {
+            Some(remote) => remote,
+            None => exit.undefined("WdfIoTargetOpen", "only a remote target is opened and closed"),
+        }
+    }
+
     /// `WdfRequestCreate` with this target: the request gets its IRP, of the target's stack size, at once.
     ///
     /// # Errors
-    /// STATUS_INVALID_DEVICE_STATE for a target that is not open.
+    /// STATUS_INVALID_DEVICE_STATE for a target that is not open, STATUS_INSUFFICIENT_RESOURCES for one that no IRP is
+    /// deep enough for.
     ///
     /// Source: S/core/fxrequest.cpp:168-233.
     pub fn create_request(self, m: &mut Machine, attributes: Attributes) -> Result<Request, NtStatus> {
-        let body = self.body(m);
-        let (driver, stack_size) = (body.driver, body.stack_size);
-        if stack_size == 0 {
-            return Err(STATUS_INVALID_DEVICE_STATE);
-        }
-        let irp = m.allocate_irp(stack_size)?;
-        let request = Request::create(m, driver, attributes);
-        replace_irp(m, request, irp, Ownership::Internal);
-        Ok(request)
+        let driver = self.body(m).driver;
+        create_prepared(m, driver, attributes, |m, request| validate(m, request, self).map(|_| ()))
     }
 
     /// `WdfIoTargetGetState`.
@@ -176,22 +277,57 @@ impl IoTarget {
         self.body(m).state
     }
 
-    /// The stack size that requests are checked against; 0 for a target that is not open.
+    /// The stack size that requests are checked against; 0 for a target that is not open. No call tells a driver.
     pub fn stack_size(self, m: &mut Machine) -> i8 {
         self.body(m).stack_size
     }
 
-    /// `WdfIoTargetWdmGetTargetDeviceObject`.
+    /// `WdfIoTargetGetDevice`: the device whose target it is.
+    pub fn device(self, m: &mut Machine) -> Device {
+        let owner = self.body(m).owner;
+        self.tell(m, &sites::GET_DEVICE_ENTER, &sites::GET_DEVICE_EXIT, owner.object().handle());
+        owner
+    }
+
+    /// `WdfIoTargetWdmGetTargetDeviceObject`: where requests go.
     pub fn device_object(self, m: &mut Machine) -> Option<DeviceObject> {
-        self.body(m).device
+        let device = self.body(m).device;
+        let address = device.map_or(0, DeviceObject::address);
+        self.tell(m, &sites::GET_DEVICE_OBJECT_ENTER, &sites::GET_DEVICE_OBJECT_EXIT, address);
+        device
+    }
+
+    /// `WdfIoTargetWdmGetTargetPhysicalDevice`: the PDO of the stack that requests go to.
+    pub fn physical_device(self, m: &mut Machine) -> Option<DeviceObject> {
+        let pdo = self.body(m).pdo;
+        let address = pdo.map_or(0, DeviceObject::address);
+        self.tell(m, &sites::GET_PDO_ENTER, &sites::GET_PDO_EXIT, address);
+        pdo
     }
 
     /// `WdfIoTargetWdmGetTargetFileObject`.
     pub fn file_object(self, m: &mut Machine) -> Option<FileObject> {
-        self.body(m).file
+        let file = self.body(m).file;
+        let address = file.map_or(0, FileObject::address);
+        self.tell(m, &sites::GET_FILE_ENTER, &sites::GET_FILE_EXIT, address);
+        file
     }
 
-    /// How many requests are out.
+    /// `WdfIoTargetWdmGetTargetFileHandle`: only a remote target that was opened by name has one.
+    pub fn file_handle(self, m: &mut Machine) -> Option<FileObject> {
+        let handle = self.require_remote(m).handle;
+        let address = handle.map_or(0, FileObject::address);
+        self.tell(m, &sites::GET_HANDLE_ENTER, &sites::GET_HANDLE_EXIT, address);
+        handle
+    }
+
+    fn tell(self, m: &mut Machine, enter: &'static Site, exit: &'static Site, answer: u64) {
+        let (driver, handle) = (self.body(m).driver, self.0.handle());
+        trace(m, driver, enter, [handle]);
+        trace(m, driver, exit, [handle, answer]);
+    }
+
+    /// How many requests are out. No call tells a driver.
     pub fn sent_count(self, m: &mut Machine) -> usize {
         let body = self.body(m);
         body.sent.len() + body.ignored.len()
@@ -204,5 +340,5 @@ impl IoTarget {
 }
 
 fn dispose(m: &mut Machine, object: Object) {
-    IoTarget(object).close_for(m, crate::open::CloseReason::Delete);
+    IoTarget(object).close_for(m, CloseReason::Delete);
 }

@@ -1,11 +1,11 @@
 //! ValidateTarget: may this request go to this target?
 
-use vbus_wdf::layer::{Parts, replace_irp, sites, take_fx, trace};
+use vbus_wdf::layer::{Parts, release_formatting, replace_irp, sites, take_fx, trace};
 use vbus_wdf::{Handle, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Irp, Machine, NtStatus};
 
-use crate::state::parts;
+use crate::state::{parts, parts_of};
 use crate::target::IoTarget;
 
 /// The decision table, with *T* the target's cached stack size. Rows are tried in order.
@@ -24,11 +24,11 @@ pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> R
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);
     let (driver, stack_size) = (body.driver, body.stack_size);
-    let Parts { irp, ownership, release, .. } = parts(&mut fx, request);
-    if let Some(release) = release.take() {
-        release(m, request);
+    let Parts { irp, ownership, state, .. } = parts(&mut fx, request);
+    let (target_handle, request_handle) = (target.object().handle(), state.shown(request));
+    if state.context.is_some() {
+        end_formatting(m, request);
     }
-    let (target_handle, request_handle) = (target.object().handle(), request.object().handle());
     if stack_size == 0 {
         let status = STATUS_INVALID_DEVICE_STATE;
         trace(m, driver, &sites::TARGET_CLOSED, [target_handle, status.0.into()]);
@@ -50,4 +50,16 @@ pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> R
         old.free(m);
     }
     Ok(new)
+}
+
+/// ContextReleaseAndRestore: what a target's format call did to the IRP is undone, and the verifier takes the request for
+/// unformatted again. A request that no target formatted stays as it is.
+///
+/// Source: S/inc/private/common/fxrequestbase.hpp:246-260.
+pub(crate) fn end_formatting(m: &mut Machine, request: Request) {
+    let Parts { irp, state, .. } = parts_of(m, request);
+    if state.context.is_some() && irp.is_some() {
+        state.formatted = false;
+        release_formatting(m, request);
+    }
 }

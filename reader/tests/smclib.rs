@@ -60,7 +60,7 @@ fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStat
         their_smartcard(device).initialize(m)?;
     }
     Queue::config(Dispatch::Parallel).on_device_control(control).create_default(m, device)?;
-    device.create_interface(m, INTERFACE)
+    device.create_interface(m, INTERFACE, None)
 }
 
 fn control(m: &mut Machine, queue: Queue, request: Request, _: IoControl) {

@@ -2,9 +2,13 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod bench;
+pub mod workbench;
+
 use vbus::VirtualBus;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId};
-use vbus::wdm::{IoStatus, Observation, Step};
+use vbus::wdm::constants::*;
+use vbus::wdm::{DeviceObject, IoStatus, Irp, Machine, NtStatus, Observation, Step};
 
 /// Compares with the approved output `snapshots/<name>.snap`.
 #[macro_export]
@@ -33,6 +37,11 @@ pub fn exchange(vbus: &mut VirtualBus, reader: u32, command: &[u8]) -> (IoStatus
     output.truncate(result.information as usize);
     service.close(&mut vbus.machine).unwrap();
     (result, output)
+}
+
+/// A plain device's answer to the one PnP IRP that opening a target on it sends: that device is not its own PDO, either.
+pub fn knows_no_pnp(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
+    irp.complete_with(m, STATUS_NOT_SUPPORTED, 0)
 }
 
 /// A request's steps as a table: what happened, and the accounting at that moment.

@@ -20,17 +20,26 @@ impl Traces {
     }
 }
 
-/// The line of a PnP IRP's arrival, with the name that all of them have.
-fn with_pnp_irp(text: String) -> String {
-    match text.find(" IRP 0x<").filter(|_| text.contains(", IRP_MJ_PNP, ")) {
-        Some(at) => text[..at].to_owned() + " IRP 0x<PNPIRP>",
-        None => text,
-    }
+/// The line of a PnP or power IRP's arrival, with the name that all of them have.
+fn with_irp_name(text: String) -> String {
+    let name = match text {
+        _ if text.contains(", IRP_MJ_PNP, ") => "<PNPIRP>",
+        _ if text.contains(" IRP_MJ_POWER, ") => "<POWIRP>",
+        _ => return text,
+    };
+    let Some(at) = text.find(" IRP 0x<") else { return text };
+    let rest = text[at + 1..].find('>').map_or("", |end| &text[at + end + 2..]);
+    format!("{} IRP 0x{name}{rest}", &text[..at])
 }
 
 /// A trace message as both sides write it.
 pub fn trace_text(level: u8, function: &str, text: &str) -> String {
-    let text = text.trim_end().replace("0x00000000(STATUS_SUCCESS)", "STATUS_SUCCESS");
+    let mut text = text.trim_end().replace("0x00000000(STATUS_SUCCESS)", "STATUS_SUCCESS");
+    // How many verified drivers are loaded is one of the measuring process's own affairs: it never unloaded those of
+    // earlier cases.
+    if let (Some(from), Some(to)) = (text.find("UnLock counter ("), text.find(") for Verifier Paged Memory")) {
+        text.replace_range(from + "UnLock counter (".len()..to, "n");
+    }
     format!("{} {function} - {text}", ["?", "F", "E", "W", "I", "V"][usize::from(level).min(5)])
 }
 
@@ -52,9 +61,15 @@ impl Case {
                 format!("* {}", words.unwrap_or_default().join(" "))
             }
         };
-        // PnP IRPs have one name on our side, and go without notice.
-        let events = events.iter().map(event).filter(|text| text != "* freeIrp <PNPIRP>");
-        let events = events.map(|text| Event(with_pnp_irp(text))).collect();
+        // PnP and power IRPs have one name on our side. Those that the measured side's PnP manager sent go without
+        // notice; what the framework made has a name there that says nothing.
+        let lives = matches!(json["f"].as_str(), Some("F8_life" | "F9_children"));
+        let events = events.iter().map(event).filter(|text| lives || text != "* freeIrp <PNPIRP>");
+        let events = events.map(|text| match text {
+            text if lives && text.starts_with("* freeIrp ") => Event("* freeIrp".to_owned()),
+            text => Event(with_irp_name(text)),
+        });
+        let events = events.collect();
         Ok(Case { number: json["n"].as_u64().ok_or("a case has a number")?, input: json["in"].clone(), events })
     }
 
@@ -99,11 +114,26 @@ impl<'c> Outcome<'c> {
             actual = vec![actual.swap_remove(b)];
             actual[0].0.truncate("* FAULT".len());
         }
+        separate_reused(&mut expected);
+        separate_reused(&mut actual);
         Outcome { case, expected: renumber(&expected), actual: renumber(&actual) }
     }
 
     pub fn agrees(&self) -> bool {
         self.expected == self.actual
+    }
+}
+
+/// A request that is queued again under the name of an earlier one has got its memory: the earlier one goes unnamed.
+fn separate_reused(events: &mut [Event]) {
+    const QUEUING: &str = "Queuing WDFREQUEST 0x";
+    for at in 1..events.len() {
+        let Some(from) = events[at].0.find(QUEUING).map(|from| from + QUEUING.len()) else { continue };
+        let name: String = events[at].0[from..].split_inclusive('>').take(1).collect();
+        let unnamed = format!("<P90{at}>");
+        for Event(text) in &mut events[..at] {
+            *text = text.replace(&name, &unnamed);
+        }
     }
 }
 

@@ -23,12 +23,12 @@ pub fn run(case: &Case) -> Vec<Event> {
 fn play(m: &mut Machine, case: &Case, driver: Driver, [first, second]: [IoTarget; 2]) {
     let mode = case.text_of("mode");
     let request = match mode {
-        "create" => Request::create(m, driver, Attributes::none()),
+        "create" => Request::create(m, driver, Attributes::none()).unwrap(),
         "createWithTarget" => first.create_request(m, Attributes::none()).unwrap(),
         _ => {
             let irp = m.allocate_irp(case.number_of("S")).unwrap();
             irp_name(m, irp);
-            Request::create_from_irp(m, driver, irp, mode == "fromIrpFree", Attributes::none())
+            Request::create_from_irp(m, driver, irp, mode == "fromIrpFree", Attributes::none()).unwrap()
         }
     };
     request_name(m, request);
@@ -44,7 +44,7 @@ fn play(m: &mut Machine, case: &Case, driver: Driver, [first, second]: [IoTarget
             if let Some(irp) = new_irp {
                 name(m, irp.address(), "<IRPX>");
             }
-            let reused = request.reuse(m, ReuseParams { status: STATUS_SUCCESS, new_irp });
+            let reused = request.reuse(m, ReuseParams { status: STATUS_SUCCESS, new_irp, must_complete: false });
             record(m, format!("reuse {} {}", u8::from(kind == 2), hex(NtStatus::from(reused))));
             record_irp(m, request);
         }

@@ -22,7 +22,7 @@ pub fn run(case: &Case) -> Vec<Event> {
     let Fixture { driver, device } = fixture(&mut m, case.is_set("ver"), Some(hold));
     let on = target_device(&mut m, 2, "<TDEV>");
     let target = if case.text_of("state") == "neverOpened" {
-        m.run(|m| IoTarget::create(m, device, Attributes::none())).unwrap()
+        m.run(|m| IoTarget::create(m, device, Attributes::none())).unwrap().unwrap()
     } else {
         m.run(|m| open_target(m, device, on, "<TGT>")).unwrap()
     };
@@ -74,7 +74,7 @@ fn play(m: &mut Machine, case: &Case, driver: Driver, device: Device, target: Io
 fn create(m: &mut Machine, driver: Driver, target: IoTarget) -> Request {
     target.create_request(m, Attributes::none()).unwrap_or_else(|status| {
         record(m, format!("createWithTarget {}", hex(status)));
-        Request::create(m, driver, Attributes::none())
+        Request::create(m, driver, Attributes::none()).unwrap()
     })
 }
 
@@ -175,7 +175,7 @@ fn completed(m: &mut Machine, request: Request, target: IoTarget, params: &Compl
 
 /// Another request is out at the target. Its log lines are not recorded.
 fn send_prior(m: &mut Machine, driver: Driver, target: IoTarget) {
-    let prior = Request::create(m, driver, Attributes::none());
+    let prior = Request::create(m, driver, Attributes::none()).unwrap();
     name(m, prior.object().handle(), "<PRIOR>");
     name(m, prior.object().address(), "<PRIOR.obj>");
     let formatted = target.format_internal_ioctl(m, prior, CODE, Data::None, Data::None);

@@ -39,8 +39,7 @@ pub fn run(case: &Case) -> Vec<Event> {
         children: Vec::new(),
         held: None,
     });
-    let config =
-        DriverConfig { device_add: Some(device_add), verbose: true, verifier: case.is_set("ver"), log_pages: 16 };
+    let config = driver_config(case, device_add);
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none());
     let pdo = target_device(&mut m, case.number_of("lowerStack").max(1), "<PDO0>");
     pdo.driver(&mut m).set_major(&mut m, Major::Pnp, pnp_agrees);
@@ -92,7 +91,7 @@ fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStat
 
 fn create_child(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Result<(), NtStatus> {
     let allow = m.extension::<Scene>().allow_forward;
-    let init = if allow { init.allow_forwarding_to_parent() } else { init };
+    let init = if allow { init.raw().allow_forwarding_to_parent() } else { init.raw() };
     let created = init.create(m, Attributes::none());
     if let Ok(child) = created {
         name(m, child.object().handle(), &format!("<KID{id}>"));

@@ -43,8 +43,7 @@ pub fn run(case: &Case) -> Vec<Event> {
         presented: Vec::new(),
         sent: Vec::new(),
     });
-    let config =
-        DriverConfig { device_add: Some(device_add), verbose: true, verifier: case.is_set("ver"), log_pages: 16 };
+    let config = driver_config(case, device_add);
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none());
     let pdo = target_device(&mut m, 1, "<PDO>");
     pdo.driver(&mut m).set_major(&mut m, Major::Pnp, pnp_agrees);

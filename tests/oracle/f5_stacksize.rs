@@ -34,8 +34,7 @@ pub fn run(case: &Case) -> Vec<Event> {
         forward: case.is_set("forwardToParent"),
         device: None,
     };
-    let config =
-        DriverConfig { device_add: Some(device_add), verbose: true, verifier: case.is_set("ver"), log_pages: 16 };
+    let config = driver_config(case, device_add);
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none().context(wanted));
     let pdo = target_device(&mut m, case.number_of("lowerStack"), "<PDO0>");
     pdo.driver(&mut m).set_major(&mut m, Major::Pnp, pnp_has_nothing_to_say);

@@ -193,7 +193,7 @@ fn play(m: &mut Machine, request: Request) {
             record(m, "stopAcknowledge".to_owned());
         }
         "syncSendFromCreatedWithoutIrp" => {
-            let bare = Request::create(m, driver, Attributes::none());
+            let bare = Request::create(m, driver, Attributes::none()).unwrap();
             request_name(m, bare);
             send_with(m, bare, target, SendOptions::none().and_synchronous());
         }

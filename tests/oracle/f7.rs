@@ -38,7 +38,7 @@ pub fn run(case: &Case) -> Vec<Event> {
     };
     let memories = Memories { input: memory("in", "<MEMIN>"), output: memory("out", "<MEMOUT>") };
     m.add_extension(memories);
-    let request = m.run(|m| Request::create(m, driver, Attributes::none())).unwrap();
+    let request = m.run(|m| Request::create(m, driver, Attributes::none()).unwrap()).unwrap();
     request_name(&mut m, request);
     start(&mut m, driver);
     let outcome = m.run(|m| play(m, case, request, target));

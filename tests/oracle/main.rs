@@ -6,6 +6,8 @@
 
 mod case;
 mod f1;
+mod f10_objects;
+mod f11_callers;
 mod f2;
 mod f3;
 mod f4;
@@ -14,6 +16,7 @@ mod f5_queue;
 mod f5_stacksize;
 mod f6;
 mod f7;
+mod f8_life;
 mod world;
 
 use std::env;
@@ -23,13 +26,15 @@ use std::process::ExitCode;
 
 use case::{Case, Event, Outcome, Traces};
 
-/// How many differing cases of a family are shown.
+/// How many differing cases of a family are shown, unless `VBUS_ORACLE_SHOWN` says otherwise.
 const SHOWN: usize = 3;
 
 /// What runs a case of a family; `None` for a family that is not modelled yet.
 fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
     match name {
         "F1" => Some(f1::run),
+        "F10_objects" => Some(f10_objects::run),
+        "F11_callers" => Some(f11_callers::run),
         "F2" => Some(f2::run),
         "F3" => Some(f3::run),
         "F4" => Some(f4::run),
@@ -38,6 +43,7 @@ fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
         "F5_stacksize" => Some(f5_stacksize::run),
         "F6" => Some(f6::run),
         "F7" => Some(f7::run),
+        "F8_life" => Some(f8_life::run),
         _ => None,
     }
 }
@@ -65,6 +71,7 @@ fn compare_all(folder: &Path) -> Result<usize, Box<dyn std::error::Error>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     files.sort();
+    let shown = env::var("VBUS_ORACLE_SHOWN").ok().and_then(|shown| shown.parse().ok()).unwrap_or(SHOWN);
     let (mut agreed, mut differed) = (0, 0);
     for path in files {
         let cases: Vec<Case> =
@@ -77,7 +84,7 @@ fn compare_all(folder: &Path) -> Result<usize, Box<dyn std::error::Error>> {
         let outcomes: Vec<Outcome> = cases.iter().map(|case| Outcome::of(case, run(case))).collect();
         let differing: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.agrees()).collect();
         println!("{name} {} agree {} differ", outcomes.len() - differing.len(), differing.len());
-        differing.iter().take(SHOWN).for_each(|outcome| println!("{outcome}"));
+        differing.iter().take(shown).for_each(|outcome| println!("{outcome}"));
         agreed += outcomes.len() - differing.len();
         differed += differing.len();
     }

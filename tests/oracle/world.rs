@@ -10,7 +10,7 @@ use vbus::wdm::{
     PnpParameters, RelationType, Step, Stop,
 };
 
-use super::case::{Event, trace_text};
+use super::case::{Case, Event, trace_text};
 
 /// The control code of every request of the cases.
 pub const CODE: IoctlCode = IoctlCode(0x0022_0003);
@@ -27,6 +27,8 @@ pub struct Recorder {
     requests: usize,
     /// Steps of IRPs are not written down.
     quiet: bool,
+    /// That the framework frees an IRP of its own is.
+    frees: bool,
 }
 
 /// What a plain target does with what it is sent.
@@ -66,6 +68,10 @@ impl Targets {
 
 /// The name of every PnP IRP, whoever made it.
 pub const PNP_IRP: &str = "<PNPIRP>";
+
+/// The name of every power IRP, and of every create, cleanup and close.
+pub const POWER_IRP: &str = "<POWIRP>";
+pub const FILE_IRP: &str = "<FILEIRP>";
 
 /// Names a handle or an address for the rest of the case.
 pub fn name(m: &mut Machine, value: u64, name: &str) {
@@ -178,9 +184,12 @@ fn step(m: &mut Machine, seen: Observation) {
         return;
     }
     let event = match seen.step {
-        Step::Done if is_pnp(m, seen.irp) => return,
-        Step::Free if is_pnp(m, seen.irp) => {
+        Step::Done if is_senders(m, seen.irp) => return,
+        Step::Free if is_senders(m, seen.irp) => {
             drain(m);
+            if m.extension::<Recorder>().frees {
+                record(m, "freeIrp".to_owned());
+            }
             m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
             return;
         }
@@ -195,8 +204,8 @@ fn step(m: &mut Machine, seen: Observation) {
             m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
             return;
         }
-        Step::Call { major: Major::Pnp, .. } => {
-            name(m, seen.irp.address(), PNP_IRP);
+        Step::Call { major: major @ (Major::Pnp | Major::Power), .. } => {
+            name(m, seen.irp.address(), if major == Major::Pnp { PNP_IRP } else { POWER_IRP });
             return;
         }
         Step::Complete { .. } if seen.irp.has_cancel_routine(m) => "CompleteWithCancelRoutine".to_owned(),
@@ -205,9 +214,20 @@ fn step(m: &mut Machine, seen: Observation) {
     record(m, event);
 }
 
-/// What becomes of a PnP IRP is the sender's business, who writes that down.
-fn is_pnp(m: &mut Machine, irp: Irp) -> bool {
-    m.extension::<Recorder>().names.get(&irp.address()).is_some_and(|name| name == PNP_IRP)
+/// What becomes of a PnP, power or file IRP is the sender's business, who writes that down.
+fn is_senders(m: &mut Machine, irp: Irp) -> bool {
+    let name = m.extension::<Recorder>().names.get(&irp.address());
+    name.is_some_and(|name| [PNP_IRP, POWER_IRP, FILE_IRP].contains(&name.as_str()))
+}
+
+/// Whether what happens is not to be written down.
+pub fn is_quiet(m: &mut Machine) -> bool {
+    m.extension::<Recorder>().quiet
+}
+
+/// From now on it is written down when the framework frees an IRP that it made for PnP or power.
+pub fn record_frees(m: &mut Machine) {
+    m.extension_mut::<Recorder>().frees = true;
 }
 
 /// The events of a case that ran to its end, or to what stopped it.
@@ -274,11 +294,18 @@ pub fn hex(status: NtStatus) -> String {
 pub fn target_device(m: &mut Machine, stack_size: i8, name_it: &str) -> DeviceObject {
     let driver = m.create_driver("target");
     driver.set_all_majors(m, arrive);
+    driver.set_major(m, Major::Pnp, is_its_own_pdo);
     let device = m.create_device(driver);
     m[device].stack_size = stack_size;
     m[device].initializing = false;
     name(m, device.address(), name_it);
     device
+}
+
+/// The only PnP IRP that reaches a target asks for the PDO of its stack.
+fn is_its_own_pdo(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
+    m[irp].pnp_answer = PnpAnswer::Relations(vec![device]);
+    irp.complete_with(m, STATUS_SUCCESS, 0)
 }
 
 /// What a bottom PDO does with PnP IRPs that it does not know.
@@ -325,7 +352,19 @@ fn ask_pnp(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: P
     location.parameters = Parameters::Pnp(parameters);
     irp.call_driver(m, top);
     m.wait("a PnP IRP", move |m| m[irp].is_completed());
+    m.run_ready();
     (m[irp].io_status.status, std::mem::take(&mut m[irp].pnp_answer))
+}
+
+/// A driver of a case, with everything in its log.
+pub fn driver_config(case: &Case, device_add: DeviceAdd) -> DriverConfig {
+    DriverConfig {
+        device_add: Some(device_add),
+        verbose: true,
+        verifier: case.is_set("ver"),
+        log_pages: 16,
+        ..DriverConfig::default()
+    }
 }
 
 /// Calls a driver's AddDevice for a PDO.
@@ -385,16 +424,23 @@ pub fn record_arrival(m: &mut Machine, device: DeviceObject, irp: Irp) {
     let data = &m[irp];
     let location = data.current();
     let (count, current, control) = (data.stack_count(), data.current_location(), location.control.0);
-    let (major, word) = match (location.major, location.parameters) {
-        (Major::InternalDeviceControl, Parameters::DeviceIoControl { code, .. }) => ("INTIOCTL", code.0),
-        (Major::DeviceControl, Parameters::DeviceIoControl { code, .. }) => ("IOCTL", code.0),
-        (Major::InternalDeviceControl, _) => ("INTIOCTL", 0),
-        (Major::Read, Parameters::Transfer { length, .. }) => ("READ", length),
-        (Major::Write, Parameters::Transfer { length, .. }) => ("WRITE", length),
-        (major, _) => (major.name().trim_start_matches("IRP_MJ_"), 0),
+    let word = match location.parameters {
+        Parameters::DeviceIoControl { code, .. } => format!("0x{:x}", code.0),
+        Parameters::Transfer { length, .. } => format!("0x{length:x}"),
+        // The measured side masks what is no number here.
+        _ if location.major == Major::SystemControl => "-".to_owned(),
+        _ => "0x0".to_owned(),
+    };
+    let major = match location.major {
+        Major::InternalDeviceControl => "INTIOCTL".to_owned(),
+        Major::DeviceControl => "IOCTL".to_owned(),
+        Major::SystemControl => "WMI".to_owned(),
+        // Majors that the measured side has no name for.
+        major @ (Major::FlushBuffers | Major::QueryInformation | Major::Shutdown) => (major as u8).to_string(),
+        major => major.name().trim_start_matches("IRP_MJ_").to_owned(),
     };
     let (device_name, irp_name) = (name_of(m, device.address()), irp_name(m, irp));
-    record(m, format!("arrive {device_name} {irp_name} {count} {current} {major} 0x{word:x} {control}"));
+    record(m, format!("arrive {device_name} {irp_name} {count} {current} {major} {word} {control}"));
 }
 
 /// The targets complete what they hold, oldest first.
@@ -436,7 +482,13 @@ struct Made {
 }
 
 pub fn fixture(m: &mut Machine, verifier: bool, on_request: Option<fn(&mut Machine, Queue, Request)>) -> Fixture {
-    let config = DriverConfig { device_add: Some(device_add), verbose: true, verifier, log_pages: 16 };
+    let config = DriverConfig {
+        device_add: Some(device_add),
+        verbose: true,
+        verifier,
+        log_pages: 16,
+        ..DriverConfig::default()
+    };
     let driver = Driver::create(m, "oracle", config, Attributes::none().context(Made { on_request, device: None }));
     let function = Some(driver.driver_object(m));
     m.install(Installation { hardware_id: "ROOT\\ORACLE".into(), function, ..Installation::default() });
@@ -463,7 +515,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
 
 /// A remote target of the device, open on a plain device.
 pub fn open_target(m: &mut Machine, device: Device, on: DeviceObject, name_it: &str) -> IoTarget {
-    let target = IoTarget::create(m, device, Attributes::none());
+    let target = IoTarget::create(m, device, Attributes::none()).unwrap();
     target.open_existing_device(m, on).unwrap();
     name(m, target.object().handle(), name_it);
     target
@@ -518,5 +570,6 @@ pub fn type_number(kind: SentKind) -> u8 {
         SentKind::Write => 4,
         SentKind::Ioctl(_) => 14,
         SentKind::InternalIoctl(_) => 15,
+        SentKind::Other => 28,
     }
 }

@@ -6,7 +6,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DeviceObject, Irp, Machine, Major, NtStatus};
 
 use crate::device::{Device, DeviceKind};
-use crate::framework::{fx_mut, trace};
+use crate::framework::{fx, fx_mut, trace};
 use crate::object::Handle;
 use crate::queue::Queue;
 use crate::trace::sites;
@@ -21,10 +21,11 @@ pub(crate) fn dispatch(m: &mut Machine, device_object: DeviceObject, irp: Irp) -
     let body = device.body(m);
     let preprocess = body.preprocess[major as usize];
     let io = !matches!(major, Major::Pnp | Major::Power | Major::SystemControl);
+    // PnP, power and WMI IRPs always hold the remove lock; their packages give it back.
+    if (!io || body.remove_lock_for_io) && !body.pnp.acquire_remove_lock() {
+        return irp.complete_with(m, STATUS_DELETE_PENDING, 0);
+    }
     if body.remove_lock_for_io && io {
-        if !body.pnp.acquire_remove_lock() {
-            return irp.complete_with(m, STATUS_DELETE_PENDING, 0);
-        }
         // The location that the option paid for holds the routine that gives the lock back.
         let data = &mut m[irp];
         data.copy_current_to_next();
@@ -57,22 +58,21 @@ pub(crate) fn to_package(m: &mut Machine, device: Device, irp: Irp) -> NtStatus 
         }
         Major::Create | Major::Cleanup | Major::Close | Major::Shutdown => general::dispatch(m, device, irp),
         Major::Pnp => pnp::dispatch(m, device, irp),
-        major @ (Major::Power | Major::SystemControl) => down_or_leave(m, device, irp, major),
+        Major::Power => pnp::dispatch_power(m, device, irp),
+        Major::SystemControl => system_control(m, device, irp),
         Major::CreateNamedPipe | Major::QueryInformation | Major::FlushBuffers => default(m, device, irp),
     }
 }
 
-/// Power and WMI requests, which nobody here answers.
-fn down_or_leave(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus {
-    if major == Major::SystemControl {
-        let driver = device.driver(m);
-        let minor = m[irp].current().minor;
-        let device_address = device.device_object(m).address();
-        let arguments = [device.0.handle(), device_address, minor.into(), irp.address()];
-        trace(m, driver, &sites::WMI_DISPATCH, arguments);
-    }
+/// WMI requests, which nobody here answers.
+fn system_control(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    let driver = device.driver(m);
+    let minor = m[irp].current().minor;
+    let device_address = device.device_object(m).address();
+    let arguments = [device.0.handle(), device_address, minor.into(), irp.address()];
+    trace(m, driver, &sites::WMI_DISPATCH, arguments);
+    device.body(m).pnp.release_remove_lock();
     match device.lower_device(m) {
-        Some(lower) if major == Major::Power => copy_down(m, irp, lower),
         Some(lower) => pass_down(m, irp, lower),
         None => {
             let status = m[irp].io_status.status;
@@ -112,6 +112,8 @@ pub(crate) fn for_each_queue(m: &mut Machine, device: Device, mut act: impl FnMu
         None => return,
     };
     for queue in queues {
-        act(m, queue);
+        if fx(m).devices.get(device.0.id).is_some_and(|body| body.queues.contains(&queue)) {
+            act(m, queue);
+        }
     }
 }

@@ -3,11 +3,12 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, DriverObject, Id, Machine, NtStatus, Pool};
 
-use crate::device::DeviceKind;
-use crate::device_init::DeviceInit;
+use crate::device::DeviceInit;
 use crate::dispatch;
 use crate::framework::{Framework, fx, fx_mut, trace};
-use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::object::{Attributes, DisposeList, Handle, HandleType, Header, Kind, Object};
+use crate::pool::PoolUse;
+use crate::sync::presentation::Constraints;
 use crate::trace::{Level, Log, LogLine, Site, sites};
 
 /// A WDFDRIVER.
@@ -20,6 +21,9 @@ impl Handle for Driver {
     }
 }
 
+/// EvtDriverUnload.
+pub type DriverUnload = fn(&mut Machine, Driver);
+
 /// EvtDriverDeviceAdd.
 pub type DeviceAdd = fn(&mut Machine, Driver, DeviceInit) -> Result<(), NtStatus>;
 
@@ -28,13 +32,20 @@ pub type DeviceAdd = fn(&mut Machine, Driver, DeviceInit) -> Result<(), NtStatus
 pub struct DriverConfig {
     /// EvtDriverDeviceAdd.
     pub device_add: Option<DeviceAdd>,
+    /// EvtDriverUnload.
+    pub unload: Option<DriverUnload>,
     /// VerboseOn: verbose records reach the log.
     pub verbose: bool,
     /// VerifierOn: what the framework verifier checks on the paths that are modelled, with its debugger breaks
     /// ([`Driver::debugger_breaks`]).
     pub verifier: bool,
+    /// DbgBreakOnError: whether the framework breaks into the debugger where it says so, verifier or not. None is as
+    /// VerifierOn.
+    pub break_on_error: Option<bool>,
     /// LogPages: 1 to 16, more counts as 16; 0 stands for 1, which is Windows' default for a driver that is not verified.
     pub log_pages: u32,
+    /// TrackHandles: every state of an object is a verbose record.
+    pub track_handles: bool,
 }
 
 #[derive(Default)]
@@ -44,15 +55,34 @@ pub(crate) struct DriverBody {
     pub(crate) log: Log,
     verbose: bool,
     pub(crate) verifier: bool,
+    pub(crate) break_on_error: bool,
     device_add: Option<DeviceAdd>,
+    pub(crate) unload: Option<DriverUnload>,
+    pub(crate) track_handles: bool,
+    /// The driver object is gone; the log can still be read.
+    pub(crate) unloaded: bool,
+    pub(crate) constraints: Constraints,
+    pub(crate) dispose_list: DisposeList,
+    pub(crate) pool: PoolUse,
     driver_object: Option<DriverObject>,
-    /// Where the verifier broke into the debugger, by the log's sequence number at that moment.
+    /// Where the framework broke into the debugger, by the log's sequence number at that moment.
     pub(crate) breaks: Vec<u32>,
     /// The device that EvtDriverDeviceAdd just created.
     pub(crate) added: Option<DeviceObject>,
 }
 
+/// Where the registry has what it keeps of a driver.
+///
+/// Source: the driver documentation, DRIVER_INITIALIZE, RegistryPath.
+const SERVICES: &str = "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\";
+
 impl DriverBody {
+    /// How many bytes the driver's copy of its registry path takes.
+    pub(crate) fn registry_path_bytes(&self) -> u64 {
+        let units = SERVICES.len() + self.name.encode_utf16().count() + 1;
+        2 * units as u64
+    }
+
     #[inline]
     pub(crate) fn trace<const N: usize>(&mut self, site: &'static Site, arguments: [u64; N]) {
         if self.verbose || site.level < Level::Verbose {
@@ -64,22 +94,31 @@ impl DriverBody {
 impl Driver {
     /// `WdfDriverCreate` in DriverEntry: loads a driver of this service name.
     ///
-    /// Source: S/core/fxdriver.cpp:526-567; K/core/tracing.cpp:299.
+    /// The attributes' execution level and synchronization scope are what its devices inherit.
+    ///
+    /// Source: S/core/fxdriver.cpp:526-567, 634-720; K/core/tracing.cpp:299.
     pub fn create(m: &mut Machine, name: &str, config: DriverConfig, attributes: Attributes) -> Driver {
         if !m.has_layer() {
             m.set_layer(Framework::default());
         }
         let driver_object = m.create_driver(name);
         let (id, body) = fx_mut(m).drivers.take();
-        let driver = Driver(Object { kind: Kind::Driver, id });
-        body.header.initialize(driver, attributes);
+        let driver = Driver::from_id(id);
+        body.header.initialize(driver);
+        body.header.mark_passive_callbacks();
+        body.constraints = Constraints::of(&attributes, Constraints::default());
         body.name = name.to_owned();
         body.log = Log::new(config.log_pages.max(1));
         body.verbose = config.verbose;
         body.verifier = config.verifier;
+        body.break_on_error = config.break_on_error.unwrap_or(config.verifier);
         body.device_add = config.device_add;
+        body.unload = config.unload;
+        body.track_handles = config.track_handles;
         body.driver_object = Some(driver_object);
         body.trace(&sites::IFR_START, []);
+        fx_mut(m).tracks_handles |= config.track_handles;
+        driver.0.adopt(m, attributes);
         m[driver_object].context = Context(id.to_word());
         driver_object.set_all_majors(m, dispatch::dispatch);
         driver_object.set_add_device(m, add_device);
@@ -89,6 +128,26 @@ impl Driver {
     #[inline]
     pub(crate) fn id(self) -> Id {
         self.0.id
+    }
+
+    pub(crate) fn from_id(id: Id) -> Driver {
+        Driver(Object { kind: Kind::Driver, id })
+    }
+
+    /// A handle that a driver took for a WDFDRIVER: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> Driver {
+        handle.expect_type(m, driver, HandleType::Driver);
+        Driver(handle)
+    }
+
+    /// `WdfDriverGetRegistryPath`.
+    pub fn registry_path(self, m: &Machine) -> String {
+        let name = fx(m).drivers.get(self.id()).map_or("", |body| &body.name);
+        format!("{SERVICES}{name}")
+    }
+
+    pub(crate) fn tracks_handles(self, m: &Machine) -> bool {
+        fx(m).drivers.get(self.id()).is_some_and(|body| body.track_handles)
     }
 
     /// `WdfDriverWdmGetDriverObject`: what is installed for a hardware id.
@@ -139,7 +198,7 @@ impl Driver {
 /// Source: S/core/km/fxdriverkm.cpp:40-125; S/core/fxdevice.cpp:594-608 (a filter).
 fn add_device(m: &mut Machine, driver_object: DriverObject, pdo: DeviceObject) -> NtStatus {
     let Some(id) = Id::from_word(m[driver_object].context.0) else { return STATUS_INVALID_DEVICE_REQUEST };
-    let driver = Driver(Object { kind: Kind::Driver, id });
+    let driver = Driver::from_id(id);
     trace(m, driver, &sites::ADD_DEVICE_ENTER, [pdo.address()]);
     let device_add = fx(m).drivers.get(id).and_then(|body| body.device_add);
     let mut status = match device_add {
@@ -149,9 +208,8 @@ fn add_device(m: &mut Machine, driver_object: DriverObject, pdo: DeviceObject) -
     if let Some(device_object) = fx_mut(m).drivers.get_mut(id).and_then(|body| body.added.take()) {
         if status.is_success() {
             m[device_object].initializing = false;
-        } else if crate::device::undo_failed_add(m, device_object) == Some(DeviceKind::Filter) {
-            // A filter that fails does not keep the rest of the stack from being built.
-            status = STATUS_SUCCESS;
+        } else {
+            status = crate::device::end::undo_failed_add(m, device_object, status);
         }
     }
     trace(m, driver, &sites::ADD_DEVICE_EXIT, [status.0.into()]);

@@ -7,8 +7,9 @@ use vbus_wdm::{FileObject, Irp, Machine, NtStatus};
 
 use crate::device::Device;
 use crate::framework::trace;
-use crate::object::{Attributes, Class, Handle, Object, body_of, create_general};
+use crate::object::{Attributes, Class, ExecutionLevel, Handle, Object, SynchronizationScope, body_of, create_general};
 use crate::request::Request;
+use crate::sync::presentation::Constraints;
 use crate::trace::sites;
 use crate::verifier::debug_break;
 
@@ -37,6 +38,8 @@ pub struct FileConfig {
     pub(crate) on_close: Option<FileNotice>,
     /// AutoForwardCleanupClose; the default is yes for filters and no for others.
     pub(crate) forward: Option<bool>,
+    execution_level: ExecutionLevel,
+    synchronization_scope: SynchronizationScope,
 }
 
 impl FileConfig {
@@ -68,9 +71,49 @@ impl FileConfig {
         self.forward = Some(forward);
         self
     }
+
+    /// ExecutionLevel of the file object attributes.
+    pub fn execution_level(mut self, level: ExecutionLevel) -> FileConfig {
+        self.execution_level = level;
+        self
+    }
+
+    /// SynchronizationScope of the file object attributes: with Device, said or inherited, the callbacks run under the
+    /// device's presentation lock, which must be one for PASSIVE_LEVEL.
+    pub fn synchronization_scope(mut self, scope: SynchronizationScope) -> FileConfig {
+        self.synchronization_scope = scope;
+        self
+    }
+
+    /// Whether the callbacks are to run under the device's lock.
+    ///
+    /// # Errors
+    /// STATUS_INVALID_DEVICE_REQUEST for a lock that files cannot have.
+    ///
+    /// Source: S/irphandlers/general/fxpkggeneral.cpp:242-450.
+    pub(crate) fn shares_lock(&self, m: &mut Machine, device: Device) -> Result<bool, NtStatus> {
+        let inherited = device.body(m).constraints;
+        let attributes = Attributes::none().execution_level(self.execution_level);
+        let attributes = attributes.synchronization_scope(self.synchronization_scope);
+        let status = STATUS_INVALID_DEVICE_REQUEST;
+        match Constraints::of(&attributes, inherited).scope {
+            _ if !self.wanted => Ok(false),
+            SynchronizationScope::Queue => {
+                let driver = device.driver(m);
+                trace(m, driver, &sites::FILE_SCOPE_QUEUE, [status.0.into()]);
+                Err(status)
+            }
+            SynchronizationScope::Device if !inherited.is_passive() => {
+                let driver = device.driver(m);
+                trace(m, driver, &sites::FILE_SCOPE_DEVICE, [device.0.handle(), status.0.into()]);
+                Err(status)
+            }
+            scope => Ok(scope == SynchronizationScope::Device),
+        }
+    }
 }
 
-static FILE: Class = Class { may_be_deleted: false, ..Class::new(0x1013) };
+static FILE: Class = Class { may_be_deleted: false, bytes: 512, locks: 3, ..Class::new(0x1018) };
 
 struct Body {
     file: Option<FileObject>,
@@ -99,7 +142,7 @@ pub(crate) fn create(
         debug_break(m, driver);
         return Err(STATUS_DEVICE_CONFIGURATION_ERROR);
     }
-    let object = create_general(m, driver, &FILE, Body { file }, device, Attributes::none());
+    let object = create_general(m, driver, &FILE, Body { file }, device, Attributes::none())?;
     let opened = WdfFileObject(object);
     device.body(m).open_files.push((file, opened));
     Ok(Some(opened))
@@ -139,7 +182,7 @@ pub(crate) fn destroy(m: &mut Machine, device: Device, file: Option<FileObject>)
     match find(m, device, file) {
         Ok(Some(opened)) => {
             device.body(m).open_files.retain(|&(_, known)| known != opened);
-            opened.0.delete_now(m);
+            opened.0.delete_object(m);
         }
         _ => {
             let driver = device.driver(m);

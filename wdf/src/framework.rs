@@ -20,6 +20,8 @@ pub(crate) struct Framework {
     pub(crate) queues: Slab<QueueBody>,
     pub(crate) requests: Slab<RequestBody>,
     pub(crate) general: Slab<GeneralBody>,
+    /// Whether a driver tracks handles, and so has a line of every state of an object.
+    pub(crate) tracks_handles: bool,
     /// How many entries of child lists there ever were: each has an address of its own.
     pub(crate) child_entries_made: u32,
 }
@@ -61,6 +63,12 @@ impl<'m> Fx<'m> {
     #[inline]
     pub fn verifier_on(&self, driver: Driver) -> bool {
         self.state.drivers.get(driver.id()).is_some_and(|body| body.verifier)
+    }
+
+    /// Whether a driver tracks handles.
+    #[inline]
+    pub(crate) fn tracks_handles(&self, driver: Driver) -> bool {
+        self.state.tracks_handles && self.state.drivers.get(driver.id()).is_some_and(|body| body.track_handles)
     }
 
     /// A request; a stale handle stops the machine, as for all that follow.
@@ -122,6 +130,20 @@ impl<'m> Fx<'m> {
             return true;
         }
         body.is_spent() && self.state.requests.release(request.0.id)
+    }
+
+    /// Deletes a request, if there is nothing in it that has to go first. Returns whether it did.
+    #[inline]
+    pub(crate) fn end_request(&mut self, request: Request) -> bool {
+        let Some(body) = self.state.requests.get_mut(request.0.id) else { return false };
+        if !body.is_spent() {
+            return false;
+        }
+        if body.header.references > 1 {
+            body.header.delete_bare();
+            return true;
+        }
+        self.state.requests.release(request.0.id)
     }
 
     /// The body of an upper layer's object.

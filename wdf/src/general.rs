@@ -5,6 +5,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DeviceObject, FileObject, Irp, Machine, Major, NtStatus};
 
+use crate::device::end::handle_closed;
 use crate::device::{Device, DeviceKind};
 use crate::dispatch::{for_each_queue, pass_down};
 use crate::file::{self, FileCreate};
@@ -94,7 +95,7 @@ fn ask_driver(
     }
     // Cancelled meanwhile, it is gone.
     if let Ok(request) = queue.retrieve_found_or_next(m, request) {
-        on_create(m, device, request, opened);
+        device.call_for_file(m, |m| on_create(m, device, request, opened));
     }
     STATUS_PENDING
 }
@@ -114,18 +115,13 @@ pub(crate) fn create_completed(m: &mut Machine, device: Device, irp: Irp) {
     if !m[irp].io_status.status.is_success() {
         let file = m[irp].current().file;
         file::destroy(m, device, file);
-        close_handle(m, device);
+        handle_closed(m, device);
     }
 }
 
 fn fail(m: &mut Machine, device: Device, irp: Irp, status: NtStatus) -> NtStatus {
-    close_handle(m, device);
+    handle_closed(m, device);
     irp.complete_with(m, status, 0)
-}
-
-fn close_handle(m: &mut Machine, device: Device) {
-    let body = device.body(m);
-    body.open_handles = body.open_handles.saturating_sub(1);
 }
 
 /// OnCleanup: EvtFileCleanup, then every queue's requests of the file are cancelled. A file that the framework does not
@@ -133,7 +129,7 @@ fn close_handle(m: &mut Machine, device: Device) {
 fn cleanup(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -> NtStatus {
     let found = file::find(m, device, file);
     if let Some(on_cleanup) = device.body(m).files.on_cleanup {
-        on_cleanup(m, device, found.ok().flatten());
+        device.call_for_file(m, |m| on_cleanup(m, device, found.ok().flatten()));
     }
     if let Some(file) = file {
         for_each_queue(m, device, |m, queue: Queue| queue.cancel_waiting_of_file(m, file));
@@ -145,12 +141,12 @@ fn cleanup(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) 
 fn close(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -> NtStatus {
     let found = file::find(m, device, file);
     if let Some(on_close) = device.body(m).files.on_close {
-        on_close(m, device, found.ok().flatten());
+        device.call_for_file(m, |m| on_close(m, device, found.ok().flatten()));
     }
     file::destroy(m, device, file);
     let status = end(m, device, irp, NtStatus::from(found.map(|_| ())));
     if device.object().exists(m) {
-        close_handle(m, device);
+        handle_closed(m, device);
     }
     status
 }
@@ -163,10 +159,17 @@ fn end(m: &mut Machine, device: Device, irp: Irp, status: NtStatus) -> NtStatus 
     }
 }
 
+/// SHUTDOWN goes down from a filter; a control device tells its driver, if that asked for it.
 fn shutdown(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let body = device.body(m);
+    let on_shutdown = body.shutdown;
     match body.lower.filter(|_| body.kind == DeviceKind::Filter) {
         Some(lower) => pass_down(m, irp, lower),
-        None => irp.complete_with(m, STATUS_SUCCESS, 0),
+        None => {
+            if let Some(on_shutdown) = on_shutdown {
+                on_shutdown(m, device);
+            }
+            irp.complete_with(m, STATUS_SUCCESS, 0)
+        }
     }
 }

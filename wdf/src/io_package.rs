@@ -82,6 +82,15 @@ fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus
         }
         _ => {}
     }
+    make_request(m, device, irp, queue)
+}
+
+/// DispatchStep2: the IRP gets its request, which goes to EvtIoInCallerContext if there is one, and else to its queue.
+#[inline]
+fn make_request(m: &mut Machine, device: Device, irp: Irp, queue: Option<Queue>) -> NtStatus {
+    let mut fx = take_fx(m);
+    let body = fx.device(device);
+    let (in_caller_context, driver) = (body.in_caller_context, body.header.driver());
     let request = Request::from_dispatch(&mut fx, driver, device, irp);
     request.mark_irp(m, irp);
     match (in_caller_context, queue) {
@@ -96,6 +105,38 @@ fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus
         // Without a callback and without a queue the IRP is gone by here.
         (None, None) => STATUS_PENDING,
     }
+}
+
+/// The queue that a device's own I/O target gives requests of this major function to, if its driver assigned none.
+///
+/// Source: S/inc/private/common/fxpkgio.hpp:128.
+pub fn queue_for(m: &mut Machine, device: Device, major: Major) -> Option<Queue> {
+    let body = device.body(m);
+    let configured = body.configured[major as usize].filter(|_| is_io(major));
+    configured.or(body.default_queue)
+}
+
+/// Whether the I/O package handles a major function.
+///
+/// Source: S/inc/private/common/fxdevice.hpp:890-930.
+pub fn is_io(major: Major) -> bool {
+    matches!(major, Major::Read | Major::Write | Major::DeviceControl | Major::InternalDeviceControl)
+}
+
+/// An IRP that a device's own I/O target sends: it becomes a request of this queue of the device.
+///
+/// Source: S/targets/general/fxiotargetself.cpp:75-175.
+pub fn dispatch_to_self(m: &mut Machine, device: Device, irp: Irp, queue: Queue) {
+    make_request(m, device, irp, Some(queue));
+}
+
+/// Whether queues of a device can still be assigned. The error says whether it is a control device, whose driver has
+/// finished with it, or one that was started.
+///
+/// # Errors
+/// True for a control device.
+pub fn queues_are_assignable(m: &mut Machine, device: Device) -> Result<(), bool> {
+    pnp::still_initializing(m, device)
 }
 
 impl Device {
@@ -154,6 +195,9 @@ impl Device {
             return Err(status);
         }
         self.body(m).configured[major as usize] = Some(queue);
+        if !create {
+            queue.0.protect(m);
+        }
         Ok(())
     }
 
@@ -283,7 +327,7 @@ impl Device {
 /// The request's IRP goes down without it.
 fn send_and_forget(m: &mut Machine, request: Request, lower: DeviceObject) {
     let Some(irp) = request.current_irp(m) else { return };
-    let queue = request.begin_to_forget(m);
-    pass_down(m, irp, lower);
+    let queue = request.begin_to_forget(m, true);
+    irp.call_driver(m, lower);
     request.forgotten(m, queue);
 }

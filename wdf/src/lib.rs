@@ -6,39 +6,64 @@
 //! `src/framework/kmdf/src/` of the public framework sources.
 
 mod child_list;
+mod collection;
 mod device;
-mod device_init;
 mod dispatch;
 mod driver;
 mod file;
 mod framework;
 mod general;
 mod io_package;
+mod later;
+mod lookaside;
 mod object;
 mod pnp;
+mod pool;
 mod queue;
 mod request;
+mod string;
+mod sync;
 mod trace;
-mod tree;
+mod unload;
 mod verifier;
+mod worker;
 
-pub use child_list::{ChildList, ChildState, CreateChild};
-pub use device::{Device, DeviceKind};
-pub use device_init::{DeviceInit, Notice, PdoIds, PnpCallbacks, Preprocess, Transition};
-pub use driver::{DeviceAdd, Driver, DriverConfig};
+pub use child_list::{
+    ChildList, ChildListConfig, ChildState, CreateChild, Iteration, Retrieved, ScanForChildren, Which,
+};
+pub use collection::Collection;
+pub use device::{Device, DeviceInit, DeviceKind, Preprocess};
+pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
 pub use io_package::{InCallerContext, WdmIrp, WdmIrpDispatch};
-pub use object::{Attributes, Handle, Object, ObjectCallback, create_object};
+pub use later::{Dpc, DpcConfig, Timer, TimerConfig, WorkItem, WorkItemConfig};
+pub use lookaside::Lookaside;
+pub use object::{
+    Attributes, CustomType, Deletable, ExecutionLevel, Handle, HandleType, Object, ObjectCallback,
+    SynchronizationScope, create_object,
+};
+pub use pnp::callbacks::{Notice, PnpCallbacks, PowerDeviceState, PowerTransition, SetLock, SpecialFile, Transition};
+pub use pnp::capabilities::{PnpCapabilities, PowerCapabilities};
+pub use pnp::identity::{DeviceText, PdoIds};
+pub use pnp::idle::IdleSettings;
+pub use pnp::states::{PnpState, PowerPolicyState, PowerState};
+pub use pnp::{DeviceState, FailedAction};
 pub use queue::{Dispatch, IoControl, Queue, QueueConfig, QueueEvent, QueueState, StopAction};
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
+pub use string::WdfString;
+pub use sync::{SpinLock, WaitLock};
 pub use trace::{Level, Log, LogLine, Site};
-pub use tree::Deletable;
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
+    pub use crate::device::targets::{DISPOSE_EVENT, default_target, self_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
-    pub use crate::object::{Class, body_of, check_handle, create_general, peek_body};
-    pub use crate::request::{Parts, Release, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
+    pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
+    pub use crate::object::{Allowed, Class, body_of, check_handle, create_general, peek_body};
+    pub use crate::request::{
+        Parts, Release, create_on_stack, create_prepared, parts_of, peek_state, release_formatting, replace_irp,
+        reuse_irp,
+    };
     pub use crate::trace::sites;
-    pub use crate::verifier::{debug_break, request_fatal_error, wdf_violation};
+    pub use crate::verifier::{debug_break, passive_level, request_fatal_error, required, wdf_violation};
 }

@@ -4,8 +4,12 @@ use std::any::Any;
 use std::ops::{Index, IndexMut};
 
 use crate::address::Pool;
-use crate::irp::{Irp, Major};
+use crate::file::OpenOptions;
+use crate::ioctl::Access;
+use crate::irp::{Irp, Major, RequestorMode};
 use crate::machine::Machine;
+use crate::pnp::DevNode;
+use crate::power::DevicePowerState;
 use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
@@ -57,6 +61,8 @@ pub struct DeviceData {
     pub stack_size: i8,
     /// How reads and writes carry their data. A filter copies it from the device below.
     pub io_type: IoType,
+    /// `DO_POWER_PAGABLE`: power IRPs reach it at PASSIVE_LEVEL.
+    pub power_pageable: bool,
     /// `DO_EXCLUSIVE`: seen by opens of the device that carries the name.
     pub exclusive: bool,
     /// `DO_DEVICE_INITIALIZING`: nothing can attach to it or open it until the driver clears this.
@@ -66,8 +72,12 @@ pub struct DeviceData {
     /// Open file objects that name this device.
     pub(crate) open_files: u32,
     pub(crate) removing: bool,
-    /// Deleted while a device is attached above it: it goes when that one detaches.
+    /// Deleted while a device is attached above it or it has a devnode: it goes with the last of these.
     delete_pending: bool,
+    /// The devnode, if this is a PDO that was reported: the PnP manager's reference of it.
+    pub(crate) devnode: Option<DevNode>,
+    /// What a driver last reported with `PoSetPowerState`.
+    pub(crate) power_state: DevicePowerState,
     /// The driver's own word, for a framework's link to its device.
     pub context: Context,
     extension: Option<Box<dyn Any>>,
@@ -79,6 +89,7 @@ impl Default for DeviceData {
             driver: DriverObject(0),
             stack_size: 1,
             io_type: IoType::Neither,
+            power_pageable: false,
             exclusive: false,
             initializing: true,
             upper: None,
@@ -86,6 +97,8 @@ impl Default for DeviceData {
             open_files: 0,
             removing: false,
             delete_pending: false,
+            devnode: None,
+            power_state: DevicePowerState::Unspecified,
             context: Context(0),
             extension: None,
         }
@@ -167,28 +180,75 @@ impl DeviceObject {
         Ok(top)
     }
 
+    /// `IoAttachDevice`: as [`DeviceObject::attach_to_stack`], on the device that a path leads to. A file is opened for
+    /// that and closed again: the CREATE goes to the stack as it is, the CLEANUP and the CLOSE come to this device first,
+    /// which finds below it where to send them. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// What the open ended with, or as [`DeviceObject::attach_to_stack`].
+    ///
+    /// Source: Windows driver documentation, IoAttachDevice.
+    pub fn attach_by_name(self, m: &mut Machine, path: &str) -> Result<DeviceObject, NtStatus> {
+        let attributes_only = OpenOptions { access: Access::ANY, ..OpenOptions::default() };
+        let file = m.open(path, attributes_only, RequestorMode::Kernel)?;
+        let related = file.related_device(m).ok_or(STATUS_NO_SUCH_DEVICE);
+        let attached = related.and_then(|target| self.attach_to_stack(m, target));
+        file.close(m);
+        attached
+    }
+
     /// `IoDetachDevice`: StackSize stays as it is on both sides. A lower device that was deleted meanwhile goes now.
     pub fn detach(self, m: &mut Machine) {
         let Some(lower) = m[self].lower.take() else { return };
-        let data = &mut m[lower];
-        data.upper = None;
-        if data.delete_pending {
-            m.devices.release(lower.0);
-        }
+        m[lower].upper = None;
+        lower.release_if_unused(m);
     }
 
-    /// `IoDeleteDevice`: its names go at once, the device itself when nothing is attached above it any more.
+    /// `IoDeleteDevice`: its names go at once, the device itself when nothing is attached above it any more and, if it is
+    /// a PDO, the PnP manager is done with it.
     ///
-    /// Source: Windows driver documentation, IoDeleteDevice.
+    /// Source: Windows driver documentation, IoDeleteDevice; "Removing a Device in a Bus Driver".
     pub fn delete(self, m: &mut Machine) {
         m.names.forget_device(self);
         let data = &mut m[self];
-        data.extension = None;
         data.removing = true;
-        data.delete_pending = data.upper.is_some();
-        if !data.delete_pending {
-            m.devices.release(self.0);
+        data.delete_pending = true;
+        self.release_if_unused(m);
+    }
+
+    /// The devnode of the PDO is gone.
+    pub(crate) fn forget_devnode(self, m: &mut Machine) {
+        if let Some(data) = m.devices.get_mut(self.0) {
+            data.devnode = None;
+            self.release_if_unused(m);
         }
+    }
+
+    /// The first half of `IoDeleteDevice` for a device that is open: its names go, and nobody opens it any more.
+    pub fn refuse_opens(self, m: &mut Machine) {
+        m.names.forget_device(self);
+        m[self].removing = true;
+    }
+
+    fn release_if_unused(self, m: &mut Machine) {
+        let data = &mut m[self];
+        if data.delete_pending && data.upper.is_none() && data.devnode.is_none() {
+            data.extension = None;
+            m.devices.release(self.0);
+            m.names.forget_interfaces(self);
+        }
+    }
+
+    /// Whether it was deleted, though somebody may still hold it.
+    pub(crate) fn is_deleted(self, m: &Machine) -> bool {
+        m.devices.get(self.0).is_none_or(|data| data.delete_pending)
+    }
+
+    /// `PoSetPowerState`: tells the power manager which state the device is in. Returns the one before.
+    ///
+    /// Source: Windows driver documentation, PoSetPowerState.
+    pub fn set_power_state(self, m: &mut Machine, state: DevicePowerState) -> DevicePowerState {
+        std::mem::replace(&mut m[self].power_state, state)
     }
 
     /// Whether the device still exists. Drivers have no such call: it is for whoever watches the machine.
@@ -204,6 +264,15 @@ impl DeviceObject {
             top = upper;
         }
         top
+    }
+
+    /// The lowest device of the stack: its PDO, if it is a stack of the PnP tree.
+    pub fn bottom_of_stack(self, m: &Machine) -> DeviceObject {
+        let mut bottom = self;
+        while let Some(lower) = bottom.lower_device(m) {
+            bottom = lower;
+        }
+        bottom
     }
 
     /// The device that this one is attached to.

@@ -5,7 +5,7 @@ use crate::device::DeviceObject;
 use crate::ioctl::Access;
 use crate::irp::{Irp, Major, Origin, RequestorMode};
 use crate::machine::Machine;
-use crate::pnp;
+use crate::pnp::{self, DevNode, NodeState};
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 use crate::stop::Stop;
@@ -78,12 +78,15 @@ impl Machine {
     /// # Errors
     /// The create's status.
     ///
-    /// Source: ReactOS, IopParseDevice and IopCheckDeviceAndDriver; Windows driver documentation, IRP_MJ_CREATE.
+    /// Source: ReactOS, IopParseDevice and IopCheckDeviceAndDriver; Windows driver documentation, IRP_MJ_CREATE, and
+    /// "Starting a Device" (no create succeeds before START does).
     pub fn open(&mut self, path: &str, options: OpenOptions, mode: RequestorMode) -> Result<FileObject, NtStatus> {
         let device = self.resolve(path)?;
         let named = &self[device];
         let top = device.top_of_stack(self);
-        if named.removing || self[top].initializing || self[top].removing {
+        // A device whose drivers are still starting it cannot be opened.
+        let starting = DevNode::of_stack(self, device).and_then(|node| node.state(self)) == Some(NodeState::Starting);
+        if named.removing || self[top].initializing || self[top].removing || starting {
             return Err(STATUS_NO_SUCH_DEVICE);
         }
         if named.exclusive && named.open_files > 0 {

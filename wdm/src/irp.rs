@@ -12,7 +12,8 @@ use crate::ioctl::IoctlCode;
 use crate::machine::Machine;
 use crate::memory::Span;
 use crate::observe::Step;
-use crate::pnp::PnpParameters;
+use crate::pnp::{PnpAnswer, PnpParameters};
+use crate::power::PowerParameters;
 use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
@@ -84,6 +85,18 @@ pub enum Parameters {
         /// `Type3InputBuffer`: the caller's own pointer, METHOD_NEITHER only.
         type3_input: Option<Span>,
     },
+    /// `Parameters.Others` of an internal control request whose sender and receiver agree on three pointers. The control
+    /// code lies where the third argument does, as for every control request.
+    Others {
+        /// `Argument1`.
+        argument1: Option<Span>,
+        /// `Argument2`.
+        argument2: Option<Span>,
+        /// The control code, in the place of `Argument3`.
+        code: IoctlCode,
+        /// `Argument4`.
+        argument4: Option<Span>,
+    },
     /// `Parameters.Read` and `Parameters.Write`.
     Transfer {
         /// Bytes to move.
@@ -93,6 +106,8 @@ pub enum Parameters {
     },
     /// The parameters of a PnP minor function.
     Pnp(PnpParameters),
+    /// The parameters of a power minor function.
+    Power(PowerParameters),
 }
 
 /// The `Control` byte of a stack location.
@@ -218,8 +233,8 @@ pub struct IrpData {
     pub(crate) origin: Origin,
     /// The completion walk went past the last location.
     pub(crate) completed: bool,
-    /// What a PnP request answers through `Information` when that is a pointer.
-    pub pnp_answer: crate::pnp::PnpAnswer,
+    /// What a PnP request answers through `Information` when that is a pointer, or brings along in its parameters.
+    pub pnp_answer: PnpAnswer,
 }
 
 impl IrpData {
@@ -251,7 +266,7 @@ impl IrpData {
         self.requestor_mode = RequestorMode::Kernel;
         self.driver_context = [0; 4];
         self.cancel_routine = None;
-        self.pnp_answer = Default::default();
+        self.pnp_answer = PnpAnswer::None;
     }
 
     /// `StackCount`.

@@ -1,5 +1,5 @@
 //! The Windows I/O manager, modelled: driver and device objects, IRPs with their stack locations, dispatch and
-//! completion, cancellation, buffers, files, the PnP manager's tree, and virtual time.
+//! completion, cancellation, buffers, files, the PnP manager's tree, power, and virtual time.
 //!
 //! Everything hangs off one [`Machine`], which is passed by `&mut`; objects are small `Copy` handles with a
 //! generation. Fields read as `machine[irp].io_status` and `machine[device].stack_size`; the DDIs that move an IRP
@@ -12,6 +12,7 @@ mod address;
 mod call;
 mod cancel;
 mod device;
+mod enumeration;
 mod file;
 mod filter;
 mod ioctl;
@@ -21,6 +22,7 @@ mod memory;
 mod names;
 mod observe;
 mod pnp;
+mod power;
 mod schedule;
 mod slab;
 mod status;
@@ -39,8 +41,14 @@ pub use memory::Span;
 pub use names::Guid;
 pub use observe::{Observation, Step, StepHook};
 pub use pnp::{
-    DevNode, IdType, Installation, NodeState, PnpAnswer, PnpMinor, PnpParameters, PnpRequest, PnpRequestHook,
-    RelationType,
+    BusInformation, CapabilityFlags, DevNode, DeviceCapabilities, DeviceInfo, IdType, Installation, Interface,
+    InterfaceCount, InterfaceQuery, NodeState, NotificationCallback, NotificationEntry, PnpAnswer, PnpDeviceState,
+    PnpMinor, PnpNotification, PnpParameters, PnpRequest, PnpRequestHook, Problem, Rebalance, RelationType, Resource,
+    ResourceKind, TargetEvent, TextType, UsageType, Veto, VetoType,
+};
+pub use power::{
+    DevicePowerState, PowerAction, PowerCompletion, PowerMinor, PowerParameters, PowerState, SystemPowerContext,
+    SystemPowerState,
 };
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};

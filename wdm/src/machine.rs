@@ -10,6 +10,7 @@ use crate::memory::Block;
 use crate::names::Names;
 use crate::observe::Observer;
 use crate::pnp::PnpManager;
+use crate::power::PowerManager;
 use crate::schedule::Schedule;
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
@@ -29,6 +30,7 @@ pub struct Machine {
     pub(crate) requests: Slab<UserRequest>,
     pub(crate) names: Names,
     pub(crate) pnp: PnpManager,
+    pub(crate) power: PowerManager,
     pub(crate) schedule: Schedule,
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,

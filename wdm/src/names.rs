@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::device::DeviceObject;
 use crate::machine::Machine;
-use crate::pnp::DevNode;
+use crate::pnp::{DevNode, InterfaceChange, PnpRequest};
 use crate::status::{NtStatus, constants::*};
 
 /// A GUID, by its canonical number: `Guid(0x50DD5230_BA8A_11D1_BF5D_0000F805F530)`.
@@ -32,13 +32,19 @@ struct Interface {
     class: Guid,
     pdo: DeviceObject,
     link: String,
+    /// Its driver enabled it.
     enabled: bool,
+    /// It is enabled, and its device is started: it can be opened.
+    exposed: bool,
 }
 
 impl Names {
     pub(crate) fn forget_device(&mut self, device: DeviceObject) {
         self.objects.retain(|_, named| *named != device);
-        self.interfaces.retain(|interface| interface.pdo != device);
+    }
+
+    pub(crate) fn forget_interfaces(&mut self, pdo: DeviceObject) {
+        self.interfaces.retain(|interface| interface.pdo != pdo);
     }
 }
 
@@ -94,25 +100,38 @@ impl Machine {
         self.names.objects.get(&object_name(path)).copied().ok_or(STATUS_OBJECT_NAME_NOT_FOUND)
     }
 
-    /// `IoRegisterDeviceInterface`: makes the link name; it opens nothing until it is enabled.
+    /// `IoRegisterDeviceInterface`: makes the link name; it opens nothing until it is enabled. A `reference` string that
+    /// is not empty tells interfaces of one class apart.
     ///
     /// # Errors
     /// STATUS_INVALID_DEVICE_REQUEST for a device object that is no enumerated PDO.
     ///
     /// Source: Windows driver documentation, IoRegisterDeviceInterface.
-    pub fn register_interface(&mut self, pdo: DeviceObject, class: Guid) -> Result<String, NtStatus> {
-        let node = DevNode::of(self, pdo).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
-        if let Some(known) = self.names.interfaces.iter().find(|known| known.pdo == pdo && known.class == class) {
-            return Ok(known.link.clone());
+    pub fn register_interface(&mut self, pdo: DeviceObject, class: Guid, reference: &str) -> Result<String, NtStatus> {
+        self.pnp_was_asked(pdo, PnpRequest::RegisterInterface);
+        let path = match DevNode::of(self, pdo) {
+            Some(node) => node.instance_path(self),
+            // Whoever plays the PnP manager did not say who the device is.
+            None if self.has_other_pnp_manager() => format!("{:x}", pdo.address()),
+            None => return Err(STATUS_INVALID_DEVICE_REQUEST),
+        };
+        let mut link = format!("\\??\\{}#{class}", path.replace('\\', "#"));
+        if !reference.is_empty() {
+            link.push('\\');
+            link.push_str(reference);
         }
-        let link = format!("\\??\\{}#{class}", node.instance_path(self).replace('\\', "#"));
+        if self.names.interfaces.iter().any(|known| known.pdo == pdo && known.link == link) {
+            return Ok(link);
+        }
         // A device that came back has the name of the one that went, whose interface is disabled since.
         self.names.interfaces.retain(|known| known.link != link);
-        self.names.interfaces.push(Interface { class, pdo, link: link.clone(), enabled: false });
+        let interface = Interface { class, pdo, link: link.clone(), enabled: false, exposed: false };
+        self.names.interfaces.push(interface);
         Ok(link)
     }
 
-    /// `IoSetDeviceInterfaceState`.
+    /// `IoSetDeviceInterfaceState`. PASSIVE_LEVEL. An interface that is enabled while its device starts is exposed when
+    /// the start is through.
     ///
     /// # Errors
     /// STATUS_OBJECT_NAME_EXISTS (a success code in Windows) when enabled twice, STATUS_OBJECT_NAME_NOT_FOUND when
@@ -123,25 +142,55 @@ impl Machine {
         let Some(interface) = self.names.interfaces.iter_mut().find(|interface| interface.link == link) else {
             return Err(STATUS_OBJECT_NAME_NOT_FOUND);
         };
-        if interface.enabled == enable {
+        let (pdo, was_enabled) = (interface.pdo, std::mem::replace(&mut interface.enabled, enable));
+        self.pnp_was_asked(pdo, PnpRequest::SetInterfaceState(enable));
+        if was_enabled == enable {
             return Err(if enable { STATUS_OBJECT_NAME_EXISTS } else { STATUS_OBJECT_NAME_NOT_FOUND });
         }
-        interface.enabled = enable;
-        let pdo = interface.pdo;
-        let name = object_name(link);
-        if enable {
-            self.names.objects.insert(name, pdo);
-        } else {
-            self.names.objects.remove(&name);
+        // A device that is not in the tree is started when whoever plays its PnP manager says so.
+        let started = DevNode::of(self, pdo).is_none_or(|node| node.has_drivers(self));
+        if !enable || started {
+            self.set_exposed(link, enable);
         }
         Ok(())
+    }
+
+    /// A device was started: what its drivers enabled can be opened now.
+    pub(crate) fn expose_interfaces(&mut self, pdo: DeviceObject) {
+        let of_device = self.names.interfaces.iter().filter(|known| known.pdo == pdo && known.enabled);
+        for link in of_device.map(|known| known.link.clone()).collect::<Vec<_>>() {
+            self.set_exposed(&link, true);
+        }
+    }
+
+    /// A device was removed: what its drivers left enabled is disabled.
+    pub(crate) fn disable_interfaces(&mut self, pdo: DeviceObject) {
+        let of_device = self.names.interfaces.iter_mut().filter(|known| known.pdo == pdo && known.enabled);
+        let disabled = of_device.map(|known| (known.enabled = false, known.link.clone()).1);
+        for link in disabled.collect::<Vec<_>>() {
+            self.set_exposed(&link, false);
+        }
+    }
+
+    fn set_exposed(&mut self, link: &str, expose: bool) {
+        let Some(interface) = self.names.interfaces.iter_mut().find(|known| known.link == link) else { return };
+        if std::mem::replace(&mut interface.exposed, expose) == expose {
+            return;
+        }
+        let name = object_name(link);
+        match expose {
+            true => self.names.objects.insert(name, interface.pdo),
+            false => self.names.objects.remove(&name),
+        };
+        let change = InterfaceChange { arrival: expose, class: interface.class, link: link.to_owned() };
+        self.interface_changed(change);
     }
 
     /// The links of a class that can be opened now, in the order of their registration
     /// (`CM_Get_Device_Interface_List`).
     pub fn interfaces(&self, class: Guid) -> Vec<String> {
-        let enabled = self.names.interfaces.iter().filter(|interface| interface.enabled && interface.class == class);
-        enabled.map(|interface| interface.link.clone()).collect()
+        let exposed = self.names.interfaces.iter().filter(|interface| interface.exposed && interface.class == class);
+        exposed.map(|interface| interface.link.clone()).collect()
     }
 }
 

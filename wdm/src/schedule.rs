@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::address::Pool;
 use crate::machine::Machine;
 use crate::stop::Stop;
 
@@ -29,12 +30,13 @@ impl From<u64> for Context {
 
 /// An interrupt request level. Only these two matter on the request path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[repr(u8)]
 pub enum Irql {
     /// PASSIVE_LEVEL: everything is allowed.
     #[default]
-    Passive,
+    Passive = 0,
     /// DISPATCH_LEVEL: no waiting, no paged memory.
-    Dispatch,
+    Dispatch = 2,
 }
 
 /// A span of virtual time in units of 100 ns, as Windows counts it.
@@ -66,6 +68,7 @@ pub(crate) struct Schedule {
     work_items: VecDeque<(Routine, Context)>,
     timers: BTreeMap<Timer, (Routine, Context)>,
     on_idle: Option<fn(&mut Machine) -> bool>,
+    in_work_item: bool,
 }
 
 impl Machine {
@@ -81,6 +84,12 @@ impl Machine {
         self.run_dpcs();
     }
 
+    /// `KeGetCurrentThread`, as logs print it: one thread runs everything but work items, which have one of their own.
+    #[inline]
+    pub fn current_thread(&self) -> u64 {
+        Pool::Thread.address(self.schedule.in_work_item.into())
+    }
+
     /// The virtual time since the machine was made.
     pub fn now(&self) -> Ticks {
         self.schedule.now
@@ -90,6 +99,13 @@ impl Machine {
     pub fn queue_dpc(&mut self, routine: Routine, context: Context) {
         self.schedule.dpcs.push_back((routine, context));
         self.run_dpcs();
+    }
+
+    /// `KeRemoveQueueDpc`: takes back the oldest DPC that waits with this routine and context. Returns whether one did.
+    pub fn remove_dpc(&mut self, routine: Routine, context: Context) -> bool {
+        let dpcs = &mut self.schedule.dpcs;
+        let at = dpcs.iter().position(|&(queued, word)| std::ptr::fn_addr_eq(queued, routine) && word == context);
+        at.and_then(|at| dpcs.remove(at)).is_some()
     }
 
     /// `IoQueueWorkItem`: runs at PASSIVE_LEVEL when the current code waits or is done.
@@ -174,7 +190,15 @@ impl Machine {
     }
 
     fn run_idle(&mut self) -> bool {
-        self.schedule.on_idle.is_some_and(|act| act(self))
+        let Some(act) = self.schedule.on_idle else { return false };
+        self.in_thread(false, act)
+    }
+
+    fn in_thread<R>(&mut self, work_item: bool, code: impl FnOnce(&mut Machine) -> R) -> R {
+        let before = std::mem::replace(&mut self.schedule.in_work_item, work_item);
+        let result = code(self);
+        self.schedule.in_work_item = before;
+        result
     }
 
     /// Moves the clock to the next timer and fires it. Returns false where none is set.
@@ -189,14 +213,14 @@ impl Machine {
     fn run_one_ready(&mut self) -> bool {
         let schedule = &mut self.schedule;
         debug_assert!(schedule.dpcs.is_empty() || schedule.irql == Irql::Dispatch, "DPCs run when they are queued");
-        let next = match schedule.apcs.pop_front() {
-            Some(next) => next,
+        let (work_item, (routine, context)) = match schedule.apcs.pop_front() {
+            Some(next) => (false, next),
             None => match schedule.work_items.pop_front() {
-                Some(next) => next,
+                Some(next) => (true, next),
                 None => return false,
             },
         };
-        (next.0)(self, next.1);
+        self.in_thread(work_item, |m| routine(m, context));
         true
     }
 
@@ -238,6 +262,21 @@ mod tests {
             })
             .unwrap();
         assert_eq!(machine.extension::<Vec<u64>>(), &[0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_dpc_that_was_taken_back_does_not_run() {
+        let mut machine = noting_machine();
+        let removed = machine.run(|m| {
+            m.set_irql(Irql::Dispatch);
+            m.queue_dpc(note, Context(1));
+            m.queue_dpc(note, Context(2));
+            let removed = (m.remove_dpc(note, Context(1)), m.remove_dpc(note, Context(1)));
+            m.set_irql(Irql::Passive);
+            removed
+        });
+        assert_eq!(removed, Ok((true, false)));
+        assert_eq!(machine.extension::<Vec<u64>>(), &[2]);
     }
 
     #[test]

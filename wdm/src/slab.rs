@@ -93,6 +93,12 @@ impl<T> Slab<T> {
         }
     }
 
+    /// What the place of a released entry still holds, until it is taken again: freed memory that nobody reused.
+    pub fn released(&self, id: Id) -> Option<&T> {
+        let slot = self.slots.get(id.index as usize)?;
+        (Some(slot.generation) == id.generation.checked_add(1)).then_some(&slot.value)
+    }
+
     /// Gives a place back; every id of it is stale from now on. Returns whether `id` was live.
     #[inline]
     pub fn release(&mut self, id: Id) -> bool {
@@ -139,10 +145,12 @@ mod tests {
         let (first, value) = slab.take();
         *value = 7;
         assert!(slab.release(first));
+        assert_eq!(slab.released(first), Some(&7));
         let (second, value) = slab.take();
         assert_eq!(*value, 7, "the place is recycled, not rebuilt");
         assert_eq!(first.index(), second.index());
         assert_eq!(slab.get(first), None);
+        assert_eq!(slab.released(first), None);
         assert!(slab.get(second).is_some());
         assert!(!slab.release(first));
         assert_eq!(slab.len(), 1);

@@ -159,13 +159,13 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
         .on_cancelled_on_queue(tracking::cancelled)
         .create(m, device)?;
     device.context::<Reader>(m).tracking = Some(tracking);
-    device.create_interface(m, GUID_SMARTCARD_READER)
+    device.create_interface(m, GUID_SMARTCARD_READER, None)
 }
 
 /// The bus puts a reader's number into its instance id.
 fn reader_number(m: &Machine, pdo: DeviceObject) -> u32 {
-    let path = DevNode::of(m, pdo).map(|node| node.instance_path(m)).unwrap_or_default();
-    path.rsplit('\\').next().and_then(|instance| instance.parse().ok()).unwrap_or(0)
+    let info = DevNode::of(m, pdo).and_then(|node| node.info(m));
+    info.and_then(|info| info.instance_id.parse().ok()).unwrap_or(0)
 }
 
 /// What the library has to know of this reader.

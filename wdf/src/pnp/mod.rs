@@ -1,33 +1,113 @@
-//! The framework's PnP package: from a PnP IRP to callbacks, states and log lines.
+//! The framework's PnP package: from a PnP or power IRP to the events of a device's machines, to callbacks and log lines.
 //!
-//! Source: S/irphandlers/pnp/fxpkgpnp.cpp:640-760 (dispatch), fxpkgfdo.cpp, fxpkgpdo.cpp.
+//! An IRP becomes an event; the tables of the machines say where it leads, and the steps say what is done there.
+//!
+//! Source: S/irphandlers/pnp/fxpkgpnp.cpp, fxpkgfdo.cpp, fxpkgpdo.cpp.
 
+pub(crate) mod callbacks;
+pub(crate) mod capabilities;
+mod children;
+mod dispatch;
+pub(crate) mod events;
+mod hardware;
+pub(crate) mod identity;
+pub(crate) mod idle;
+pub(crate) mod interfaces;
+mod io;
+mod irps;
+mod machine;
+mod not_owner;
+mod pnp_machine;
+mod pnp_steps;
+mod policy_machine;
+mod policy_steps;
+mod power_irps;
+mod power_machine;
+mod power_steps;
+mod queries;
+mod remove;
+mod self_managed_io;
 pub(crate) mod states;
-mod travel;
+mod usage;
 
-use vbus_wdm::constants::*;
-use vbus_wdm::{
-    Context, Control, DeviceObject, IdType, Irp, Machine, Major, NtStatus, Parameters, PnpAnswer, PnpMinor,
-    PnpParameters, RelationType,
-};
+pub(crate) use dispatch::dispatch;
+pub(crate) use irps::fire_and_forget;
+pub(crate) use power_irps::dispatch as dispatch_power;
+pub(crate) use remove::{child_never_reported, parent_was_removed, remove_failed_device};
 
-use crate::device::{self, Device, DeviceKind};
-use crate::dispatch::copy_down;
-use crate::framework::{fx, trace};
+use vbus_wdm::{Irp, Machine, NtStatus, PnpAnswer, PnpMinor, PnpParameters};
+
+use crate::device::{Device, DeviceKind};
+use crate::framework::trace;
 use crate::object::Handle;
 use crate::trace::sites;
 
-use states::{IdleState, PnpState, PowerPolicyState, PowerState};
+use callbacks::{PnpCallbacks, PowerDeviceState};
+use events::{PnpEvent, PolicyEvent, PowerEvent};
+use idle::Idle;
+use machine::{EventQueue, post};
+use pnp_machine::Pnp;
+use states::{PnpState, PowerPolicyState, PowerState, SelfManagedIoState};
 
-/// Where a device's machines are, and its remove lock.
+/// Where a device's machines are, the IRPs they hold, and the device's remove lock.
 pub(crate) struct PnpData {
     pnp: PnpState,
     power: PowerState,
     policy: PowerPolicyState,
-    idle: IdleState,
+    pnp_events: EventQueue<PnpEvent>,
+    power_events: EventQueue<PowerEvent>,
+    policy_events: EventQueue<PolicyEvent>,
+    idle: Idle,
+    /// `None` where the driver has none of its callbacks.
+    self_managed_io: Option<SelfManagedIoState>,
+    policy_owner: bool,
+
+    /// The PnP IRP that the machine works on.
+    pending_pnp: Option<Irp>,
+    /// That IRP is passed on, or completed, when the machine is at rest.
+    forget_irp: bool,
+    forgotten_irp: Option<Irp>,
+    pending_device_power: Option<Irp>,
+    pending_system_power: Option<Irp>,
+    requested_power_up: bool,
+    requested_power_down: bool,
+
+    /// A REMOVE waits for the machine, and the machine is done with it.
+    waits_for_removal: bool,
+    set_removed: bool,
+    signal_removed: bool,
+    removal_processed: bool,
+    delayed_deletion: bool,
+    eject_processed: bool,
+    /// The PDO's bus let go of it: REMOVE deletes it.
+    can_be_deleted: bool,
+
+    internal_failure: bool,
+    failed: bool,
+    failed_action: Option<FailedAction>,
+    /// A callback failed on the way down: the power policy is told when the IRP is done.
+    power_failed: bool,
+    power_down_failed: bool,
+    io_callback_failed: bool,
+    capabilities: capabilities::Said,
+    capabilities_queried: bool,
+
+    stop_count: i32,
+    /// Paging, hibernation, dump and boot files on the device.
+    special_files: [i32; 4],
+    special_file_support: [bool; 4],
+    pageable_capable: bool,
+    has_power_thread: bool,
+    pub(crate) device_state: DeviceState,
+
+    /// What the device's children ask it for, and what it waits for: itself, and every child on its way out.
+    children_can_power_up: bool,
+    children_powered_on: u32,
+    pending_children: i32,
+    parent_waits: bool,
+
+    device_power: PowerDeviceState,
     pub(crate) in_d0: bool,
-    /// The bus left the PDO out of its last relations answer, or will.
-    pub(crate) reported_missing: bool,
     remove_lock: u32,
     removed: bool,
 }
@@ -38,9 +118,46 @@ impl Default for PnpData {
             pnp: PnpState::ObjectCreated,
             power: PowerState::ObjectCreated,
             policy: PowerPolicyState::ObjectCreated,
-            idle: IdleState::Stopped,
+            pnp_events: EventQueue::default(),
+            power_events: EventQueue::default(),
+            policy_events: EventQueue::default(),
+            idle: Idle::default(),
+            self_managed_io: None,
+            policy_owner: false,
+            pending_pnp: None,
+            forget_irp: false,
+            forgotten_irp: None,
+            pending_device_power: None,
+            pending_system_power: None,
+            requested_power_up: false,
+            requested_power_down: false,
+            waits_for_removal: false,
+            set_removed: false,
+            signal_removed: false,
+            removal_processed: false,
+            delayed_deletion: false,
+            eject_processed: false,
+            can_be_deleted: false,
+            internal_failure: false,
+            failed: false,
+            failed_action: None,
+            power_failed: false,
+            power_down_failed: false,
+            io_callback_failed: false,
+            capabilities: capabilities::Said::default(),
+            capabilities_queried: false,
+            stop_count: 0,
+            special_files: [0; 4],
+            special_file_support: [false; 4],
+            pageable_capable: false,
+            has_power_thread: false,
+            device_state: DeviceState::default(),
+            children_can_power_up: false,
+            children_powered_on: 0,
+            pending_children: 1,
+            parent_waits: false,
+            device_power: PowerDeviceState::D3Final,
             in_d0: false,
-            reported_missing: false,
             remove_lock: 0,
             removed: false,
         }
@@ -48,6 +165,17 @@ impl Default for PnpData {
 }
 
 impl PnpData {
+    /// The package of a device with these callbacks.
+    pub(crate) fn new(callbacks: &PnpCallbacks, policy_owner: bool) -> PnpData {
+        let self_managed_io = callbacks.manages_io().then_some(SelfManagedIoState::Created);
+        PnpData { self_managed_io, policy_owner, ..PnpData::default() }
+    }
+
+    /// DO_POWER_PAGABLE of the device as it was made.
+    pub(crate) fn set_pageable_capable(&mut self, capable: bool) {
+        self.pageable_capable = capable;
+    }
+
     /// `IoAcquireRemoveLock`. False once the device is being removed.
     pub(crate) fn acquire_remove_lock(&mut self) -> bool {
         if !self.removed {
@@ -62,13 +190,41 @@ impl PnpData {
     }
 }
 
+/// WDF_DEVICE_FAILED_ACTION: what a driver wants of a device that it gives up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum FailedAction {
+    /// WdfDeviceFailedAttemptRestart: PnP takes the device down and builds it again.
+    AttemptRestart = 1,
+    /// WdfDeviceFailedNoRestart.
+    NoRestart = 2,
+}
+
+/// WDF_DEVICE_STATE: what the driver says of its device when the PnP manager asks. `None` leaves what others said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DeviceState {
+    /// PNP_DEVICE_DISABLED.
+    pub disabled: Option<bool>,
+    /// PNP_DEVICE_DONT_DISPLAY_IN_UI.
+    pub dont_display_in_ui: Option<bool>,
+    /// PNP_DEVICE_FAILED.
+    pub failed: Option<bool>,
+    /// PNP_DEVICE_NOT_DISABLEABLE.
+    pub not_disableable: Option<bool>,
+    /// PNP_DEVICE_REMOVED.
+    pub removed: Option<bool>,
+    /// PNP_DEVICE_RESOURCE_REQUIREMENTS_CHANGED.
+    pub resources_changed: Option<bool>,
+}
+
 /// Where in its device's allocation the PnP package lies.
 const PACKAGE_OFFSET: u64 = 0x1F0;
 
 /// The object type whose locks the verifier finds no order for: two of them with every PnP package.
 const LOCK_TYPE: u64 = 0x1036;
 
-/// A device's PnP package was made, before the device can be reached. An FDO asks below for the D3cold interface.
+/// A device's PnP package was made, before the device can be reached. An FDO that owns its stack's power policy asks
+/// below for the D3cold interface.
 ///
 /// Source: S/irphandlers/pnp/fxpkgpnp.cpp:500-560, S/irphandlers/pnp/km/fxpkgpnpkm.cpp:566.
 pub(crate) fn package_created(m: &mut Machine, device: Device) {
@@ -77,10 +233,14 @@ pub(crate) fn package_created(m: &mut Machine, device: Device) {
     if body.kind == DeviceKind::Control {
         return;
     }
-    if let (DeviceKind::Fdo, Some(lower), Some(pdo)) = (body.kind, body.lower, body.pdo)
-        && !ask(m, lower, PnpMinor::QueryInterface).is_success()
-    {
-        trace(m, driver, &sites::PNP_NO_D3COLD, [pdo.address()]);
+    let asks = body.pnp.policy_owner;
+    if let (Some(pdo), Some(lower), true) = (body.pdo, body.lower, asks) {
+        let look = |m: &mut Machine, status: NtStatus, _| {
+            if !status.is_success() {
+                trace(m, driver, &sites::PNP_NO_D3COLD, [pdo.address()]);
+            }
+        };
+        device.ask_and_look(m, lower, PnpMinor::QueryInterface, PnpParameters::None, PnpAnswer::None, look);
     }
     if driver.verifier_on(m) {
         for _ in 0..2 {
@@ -89,68 +249,9 @@ pub(crate) fn package_created(m: &mut Machine, device: Device) {
     }
 }
 
-/// Sends a question to a device, in an IRP of the framework's own.
-fn ask(m: &mut Machine, device: DeviceObject, minor: PnpMinor) -> NtStatus {
-    let irp = match m.allocate_irp(m[device].stack_size) {
-        Ok(irp) => irp,
-        Err(status) => return status,
-    };
-    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
-    let location = m[irp].next_mut();
-    location.major = Major::Pnp;
-    location.minor = minor as u8;
-    let status = call_and_wait(m, irp, device);
-    irp.free(m);
-    status
-}
-
-/// The interfaces that a starting device looks for below: nobody here has any.
-fn query_interface_below(m: &mut Machine, device: Device) {
-    if let Some(lower) = device.lower_device(m) {
-        ask(m, lower, PnpMinor::QueryInterface);
-    }
-}
-
-/// Asks a device's own stack, from its top, what it can do.
-fn query_capabilities(m: &mut Machine, device: Device) {
-    let top = device.device_object(m).top_of_stack(m);
-    ask(m, top, PnpMinor::QueryCapabilities);
-}
-
-/// QUERY_CAPABILITIES: an FDO looks at what comes back up; a PDO begins with what its bus can do.
-///
-/// Source: S/irphandlers/pnp/fxpkgfdo.cpp:420-560, fxpkgpdo.cpp:560-720.
-fn capabilities(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let driver = device.driver(m);
-    let Some(lower) = device.lower_device(m) else {
-        if let Some(parent) = device.parent(m).filter(|parent| parent.object().exists(m)) {
-            query_capabilities(m, parent);
-        }
-        return irp.complete_with(m, STATUS_SUCCESS, 0);
-    };
-    trace(m, driver, &sites::FDO_CAPABILITIES_ENTER, []);
-    m[irp].io_status.status = STATUS_SUCCESS;
-    m[irp].copy_current_to_next();
-    m[irp].set_completion_routine(capabilities_came_back, Context(0), Control::INVOKE_ALWAYS);
-    trace(m, driver, &sites::FDO_CAPABILITIES_EXIT, []);
-    irp.call_driver(m, lower)
-}
-
-fn capabilities_came_back(m: &mut Machine, device: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {
-    if let Some(device) = device.and_then(|device| Device::of(m, device)) {
-        let driver = device.driver(m);
-        trace(m, driver, &sites::FDO_CAPABILITIES_BACK, []);
-        trace(m, driver, &sites::FDO_CAPABILITIES_DONE, []);
-    }
-    if m[irp].pending_returned {
-        irp.mark_pending(m);
-    }
-    STATUS_SUCCESS
-}
-
 /// A device of the PnP tree was created.
 pub(crate) fn device_created(m: &mut Machine, device: Device) {
-    device.enter_pnp(m, PnpState::Init);
+    post::<Pnp>(m, device, PnpEvent::AddDevice);
 }
 
 /// Whether a device's I/O can still be configured. The error says whether it is a control device, whose driver has
@@ -162,239 +263,68 @@ pub(crate) fn still_initializing(m: &mut Machine, device: Device) -> Result<(), 
     if early { Ok(()) } else { Err(control) }
 }
 
-/// Handles a PnP IRP.
-pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let location = m[irp].current();
-    let (minor, parameters) = (PnpMinor::from_code(location.minor), location.parameters);
-    log_arrival(m, device, irp, location.minor, parameters);
-    let kind = device.kind(m);
-    match minor {
-        Some(PnpMinor::StartDevice) => start(m, device, irp),
-        Some(PnpMinor::QueryRemoveDevice) => match device.query_remove(m) {
-            Ok(()) => down_or_succeed(m, device, irp),
-            Err(status) => irp.complete_with(m, status, 0),
-        },
-        Some(PnpMinor::CancelRemoveDevice) => {
-            device.cancel_remove(m);
-            down_or_succeed(m, device, irp)
-        }
-        Some(PnpMinor::SurpriseRemoval) => {
-            device.surprise_removal(m);
-            down_or_succeed(m, device, irp)
-        }
-        Some(PnpMinor::RemoveDevice) => remove(m, device, irp),
-        Some(PnpMinor::QueryDeviceRelations) => relations(m, device, irp, parameters),
-        Some(PnpMinor::QueryId) if kind == DeviceKind::Pdo => query_id(m, device, irp, parameters),
-        Some(PnpMinor::Eject) if kind == DeviceKind::Pdo => eject(m, device, irp),
-        Some(PnpMinor::QueryCapabilities) => capabilities(m, device, irp),
-        _ => down_or_leave(m, device, irp),
+impl Device {
+    /// Whether the device decides about the power of its stack.
+    pub(crate) fn is_policy_owner(self, m: &mut Machine) -> bool {
+        self.body(m).pnp.policy_owner
     }
-}
 
-/// The line that every PnP IRP leaves in the log, at a level that depends on the minor code.
-fn log_arrival(m: &mut Machine, device: Device, irp: Irp, minor: u8, parameters: Parameters) {
-    let driver = device.driver(m);
-    let (handle, device_object) = (device.object().handle(), device.device_object(m).address());
-    let code = u64::from(minor);
-    match (PnpMinor::from_code(minor), parameters) {
-        (Some(PnpMinor::QueryDeviceRelations), Parameters::Pnp(PnpParameters::Relations(kind))) => {
-            let arguments = [handle, device_object, code, kind as u64, irp.address()];
-            trace(m, driver, &sites::PNP_DISPATCH_RELATIONS, arguments);
-        }
-        (
-            Some(
-                PnpMinor::StartDevice
-                | PnpMinor::QueryRemoveDevice
-                | PnpMinor::RemoveDevice
-                | PnpMinor::CancelRemoveDevice
-                | PnpMinor::StopDevice
-                | PnpMinor::QueryStopDevice
-                | PnpMinor::CancelStopDevice
-                | PnpMinor::SurpriseRemoval
-                | PnpMinor::Eject
-                | PnpMinor::QueryPnpDeviceState,
-            ),
-            _,
-        ) => trace(m, driver, &sites::PNP_DISPATCH, [handle, device_object, code, irp.address()]),
-        _ => trace(m, driver, &sites::PNP_DISPATCH_QUIET, [handle, device_object, code, irp.address()]),
+    /// `WdfDeviceGetDevicePnpState`.
+    pub fn pnp_state(self, m: &mut Machine) -> PnpState {
+        self.body(m).pnp.pnp
     }
-}
 
-/// FDOs and filters pass the IRP on; a PDO ends it with success.
-fn down_or_succeed(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    match device.lower_device(m) {
-        Some(lower) => {
-            m[irp].io_status.status = STATUS_SUCCESS;
-            copy_down(m, irp, lower)
-        }
-        None => irp.complete_with(m, STATUS_SUCCESS, 0),
+    /// `WdfDeviceGetDevicePowerState`.
+    pub fn power_state(self, m: &mut Machine) -> PowerState {
+        self.body(m).pnp.power
     }
-}
 
-/// FDOs and filters pass the IRP on; a PDO leaves its status as it came.
-fn down_or_leave(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    match device.lower_device(m) {
-        Some(lower) => copy_down(m, irp, lower),
-        None => {
-            let status = m[irp].io_status.status;
-            irp.complete_with(m, status, 0)
+    /// `WdfDeviceGetDevicePowerPolicyState`.
+    pub fn power_policy_state(self, m: &mut Machine) -> PowerPolicyState {
+        self.body(m).pnp.policy
+    }
+
+    /// `WdfDeviceSetStaticStopRemove`: whether the device may be stopped and removed by a query. Each `false` needs its
+    /// `true`.
+    pub fn set_static_stop_remove(self, m: &mut Machine, stoppable: bool) {
+        self.body(m).pnp.stop_count += if stoppable { -1 } else { 1 };
+    }
+
+    /// `WdfDeviceSetDeviceState`: the PnP manager is asked to ask for it.
+    pub fn set_device_state(self, m: &mut Machine, state: DeviceState) {
+        self.body(m).pnp.device_state = state;
+        self.ask_to_be_asked(m);
+    }
+
+    /// `WdfDeviceSetFailed`: the device does not work any more.
+    ///
+    /// Source: S/irphandlers/pnp/fxpkgpnp.cpp:2700-2900; S/core/fxdeviceapi.cpp (WdfDeviceSetFailed).
+    pub fn set_failed(self, m: &mut Machine, action: FailedAction) {
+        let (driver, device_object) = (self.driver(m), self.device_object(m).address());
+        trace(m, driver, &sites::SET_FAILED, [self.object().handle(), device_object, action as u64]);
+        let data = &mut self.body(m).pnp;
+        (data.failed_action, data.failed) = (Some(action), true);
+        // Nobody below takes a device off its bus and reports it anew, so that the restart is left to the PnP manager.
+        self.ask_to_be_asked(m);
+    }
+
+    /// InvalidateDeviceState on behalf of the driver: nothing for a PDO that the PnP manager does not know yet.
+    fn ask_to_be_asked(self, m: &mut Machine) {
+        if let Some(pdo) = self.known_pdo(m) {
+            m.invalidate_device_state(pdo);
         }
     }
-}
 
-/// Sends the IRP down and waits until everything below is done with it.
-fn send_down_and_wait(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
-    m[irp].copy_current_to_next();
-    call_and_wait(m, irp, lower)
-}
-
-/// Calls a driver with what is in the next location, and waits until the IRP is back.
-fn call_and_wait(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
-    fn stop_here(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {
-        m[irp].driver_context[0] = 1;
-        STATUS_MORE_PROCESSING_REQUIRED
-    }
-    let data = &mut m[irp];
-    data.driver_context[0] = 0;
-    data.set_completion_routine(stop_here, Context(0), Control::INVOKE_ALWAYS);
-    irp.call_driver(m, lower);
-    m.wait("the devices below to handle a PnP request", move |m| m[irp].driver_context[0] == 1);
-    m[irp].io_status.status
-}
-
-/// START goes down first, and is handled on its way up.
-fn start(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    if !device.restart(m) {
-        device.enter_pnp(m, PnpState::InitStarting);
-    }
-    if let Some(lower) = device.lower_device(m) {
-        let status = send_down_and_wait(m, irp, lower);
-        if !status.is_success() {
-            device.enter_pnp(m, PnpState::Init);
-            return irp.complete_with(m, status, 0);
+    /// `IoInvalidateDeviceState` for the stack.
+    pub(crate) fn invalidate_state(self, m: &mut Machine) {
+        if let Some(pdo) = self.pdo(m) {
+            m.invalidate_device_state(pdo);
         }
     }
-    let status = NtStatus::from(device.start(m));
-    irp.complete_with(m, status, 0)
-}
 
-/// REMOVE takes the device off the stack; a PDO that its bus still reports stays.
-fn remove(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let kind = device.kind(m);
-    let gone = device.finish_removal(m);
-    let driver = device.driver(m);
-    let device_object = device.device_object(m);
-    trace(m, driver, &sites::PNP_REMOVE_WAIT, [device.object().handle(), device_object.address()]);
-    if kind == DeviceKind::Pdo {
-        if gone {
-            wait_for_remove_lock(m, device);
-            device::destroy(m, device);
-        }
-        return irp.complete_with(m, STATUS_SUCCESS, 0);
+    /// A callback or a power IRP failed: the PnP manager is told that the device is of no use.
+    pub(crate) fn set_internal_failure(self, m: &mut Machine) {
+        self.body(m).pnp.internal_failure = true;
+        self.invalidate_state(m);
     }
-    wait_for_remove_lock(m, device);
-    let status = match device.lower_device(m) {
-        Some(lower) => {
-            m[irp].io_status.status = STATUS_SUCCESS;
-            copy_down(m, irp, lower)
-        }
-        None => irp.complete_with(m, STATUS_SUCCESS, 0),
-    };
-    device::destroy(m, device);
-    status
-}
-
-fn wait_for_remove_lock(m: &mut Machine, device: Device) {
-    device.body(m).pnp.removed = true;
-    m.wait("the requests that hold a device's remove lock", move |m| {
-        fx(m).devices.get(device.0.id).is_none_or(|body| body.pnp.remove_lock == 0)
-    });
-}
-
-fn relations(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
-    let Parameters::Pnp(PnpParameters::Relations(kind)) = parameters else { return down_or_leave(m, device, irp) };
-    if device.kind(m) == DeviceKind::Pdo {
-        match kind {
-            RelationType::Bus => bus_relations(m, device, irp),
-            RelationType::Target => {
-                let pdo = device.device_object(m);
-                m[irp].pnp_answer = PnpAnswer::Relations(vec![pdo]);
-                m[irp].io_status.status = STATUS_SUCCESS;
-            }
-            _ => {}
-        }
-        let status = m[irp].io_status.status;
-        return irp.complete_with(m, status, 0);
-    }
-    let driver = device.driver(m);
-    trace(m, driver, &sites::FDO_RELATIONS_ENTER, [kind as u64]);
-    if kind == RelationType::Bus {
-        bus_relations(m, device, irp);
-    }
-    let status = down_or_leave(m, device, irp);
-    trace(m, driver, &sites::FDO_RELATIONS_EXIT, [kind as u64, status.0.into()]);
-    status
-}
-
-/// HandleQueryBusRelations: asks every child list. If none has anything to say, the IRP stays as it came.
-///
-/// Source: S/irphandlers/pnp/fxpkgpnp.cpp:880-1060.
-fn bus_relations(m: &mut Machine, device: Device, irp: Irp) {
-    let (driver, handle) = (device.driver(m), device.object().handle());
-    let lists = [device.body(m).static_list, device.body(m).child_list];
-    let mut children = None;
-    for list in lists.into_iter().flatten() {
-        if let Some(reported) = list.process_bus_relations(m) {
-            children.get_or_insert_with(Vec::new).extend(reported);
-        }
-    }
-    for list in lists.into_iter().flatten() {
-        list.process_modifications(m);
-    }
-    if children.is_some() {
-        m[irp].io_status.status = STATUS_SUCCESS;
-    }
-    let status = m[irp].io_status.status;
-    trace(m, driver, &sites::PNP_BUS_RELATIONS_STATUS, [handle, status.0.into()]);
-    let Some(children) = children else { return };
-    trace(m, driver, &sites::PNP_BUS_RELATIONS, [handle, children.len() as u64, irp.address() + 0x1000]);
-    for four in children.chunks(4) {
-        match *four {
-            [a] => trace(m, driver, &sites::PNP_BUS_RELATIONS_1, [a.address()]),
-            [a, b] => trace(m, driver, &sites::PNP_BUS_RELATIONS_2, [a.address(), b.address()]),
-            [a, b, c] => trace(m, driver, &sites::PNP_BUS_RELATIONS_3, [a.address(), b.address(), c.address()]),
-            [a, b, c, d] => {
-                let four = [a.address(), b.address(), c.address(), d.address()];
-                trace(m, driver, &sites::PNP_BUS_RELATIONS_4, four);
-            }
-            _ => {}
-        }
-    }
-    m[irp].pnp_answer = PnpAnswer::Relations(children);
-}
-
-fn query_id(m: &mut Machine, device: Device, irp: Irp, parameters: Parameters) -> NtStatus {
-    let ids = &device.body(m).ids;
-    let id = match parameters {
-        Parameters::Pnp(PnpParameters::Id(IdType::Device)) => ids.device.clone(),
-        Parameters::Pnp(PnpParameters::Id(IdType::Instance)) => ids.instance.clone(),
-        Parameters::Pnp(PnpParameters::Id(IdType::Hardware)) => ids.hardware.clone(),
-        _ => return down_or_leave(m, device, irp),
-    };
-    m[irp].pnp_answer = PnpAnswer::Id(id);
-    irp.complete_with(m, STATUS_SUCCESS, 0)
-}
-
-/// EJECT: the driver's callback, then the child is reported missing.
-///
-/// Source: S/irphandlers/pnp/fxpkgpdo.cpp:973-1155.
-fn eject(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let callback = device.body(m).callbacks.eject;
-    let status = NtStatus::from(callback.map_or(Ok(()), |eject| eject(m, device)));
-    if let Some(list) = device.parent(m).and_then(|parent| parent.default_child_list(m))
-        && status.is_success()
-    {
-        list.ejected(m, device);
-    }
-    irp.complete_with(m, status, 0)
 }

@@ -17,7 +17,7 @@ impl Queue {
         let driver = self.driver(m);
         while let Some(request) = self.body(m).cancelled.pop_front() {
             trace(m, driver, &sites::QUEUE_CALL_CANCEL, [request.0.handle(), self.0.handle()]);
-            request.call_cancel_routine(m);
+            self.call_driver(m, |m| request.call_cancel_routine(m));
         }
     }
 
@@ -27,7 +27,7 @@ impl Queue {
         let callback = self.body(m).callbacks.cancelled_on_queue;
         while let (Some(request), Some(callback)) = (self.body(m).cancelled_on_queue.pop_front(), callback) {
             trace(m, driver, &sites::QUEUE_CALL_CANCELLED_ON_QUEUE, [request.0.handle(), self.0.handle()]);
-            callback(m, self, request);
+            self.call_driver(m, |m| callback(m, self, request));
         }
     }
 
@@ -68,7 +68,7 @@ impl Queue {
     pub(crate) fn cancel_waiting_of_file(self, m: &mut Machine, file: FileObject) {
         let waiting: Vec<Request> = self.body(m).waiting.iter().copied().collect();
         for request in waiting {
-            if self.body(m).waiting.contains(&request) && request.file_object(m) == Some(file) {
+            if self.body(m).waiting.contains(&request) && request.file_of_irp(m) == Some(file) {
                 self.cancel_waiting(m, request);
             }
         }

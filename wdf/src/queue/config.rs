@@ -7,8 +7,9 @@ use super::{PowerState, Queue, QueueBody, StopAction};
 use crate::device::{Device, DeviceKind};
 use crate::driver::Driver;
 use crate::framework::{fx_mut, trace};
-use crate::object::{Attributes, Handle, Kind, Object};
+use crate::object::{Allowed, Attributes, Handle, HandleType, Kind, Object, SynchronizationScope, parent_of};
 use crate::request::Request;
+use crate::sync::presentation::Constraints;
 use crate::trace::sites;
 
 /// WDF_IO_QUEUE_DISPATCH_TYPE.
@@ -167,21 +168,35 @@ impl QueueConfig {
         self
     }
 
-    /// `WdfIoQueueCreate`.
+    /// `WdfIoQueueCreate` without attributes.
     ///
     /// # Errors
-    /// STATUS_WDF_NO_CALLBACK for a sequential or parallel queue that calls nobody, STATUS_INVALID_PARAMETER for a
-    /// manual one that would.
-    ///
-    /// Source: S/irphandlers/io/fxioqueue.cpp:217-467.
+    /// As [`QueueConfig::create_with`].
     pub fn create(self, m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
+        self.create_with(m, device, Attributes::none())
+    }
+
+    /// `WdfIoQueueCreate`. The queue's execution level and synchronization scope are the attributes' or the device's; its
+    /// parent is the attributes', which must be the device or below it, or else the device's I/O package.
+    ///
+    /// # Errors
+    /// STATUS_WDF_NO_CALLBACK for a sequential or parallel queue that calls nobody; STATUS_INVALID_PARAMETER for a
+    /// manual one that would, and for a queue that shares its device's lock at another execution level;
+    /// STATUS_INVALID_DEVICE_REQUEST for a parent that is not below the device; STATUS_DELETE_PENDING.
+    ///
+    /// Source: S/irphandlers/io/fxioqueue.cpp:217-467, S/irphandlers/io/fxpkgio.cpp:985-1070.
+    pub fn create_with(self, m: &mut Machine, device: Device, attributes: Attributes) -> Result<Queue, NtStatus> {
+        let driver = device.driver(m);
+        attributes.validate(m, driver, Allowed::Both)?;
         match self.dispatch {
             Dispatch::Manual if self.callbacks.any() => return Err(STATUS_INVALID_PARAMETER),
             Dispatch::Sequential | Dispatch::Parallel if !self.callbacks.any() => return Err(STATUS_WDF_NO_CALLBACK),
             _ => {}
         }
-        let queue = self.build(m, device);
-        let driver = device.driver(m);
+        if let Some(parent) = attributes.parent {
+            below_device(m, driver, device, parent)?;
+        }
+        let queue = self.build(m, device, device.package(), attributes)?;
         trace(m, driver, &sites::QUEUE_CREATED, [queue.0.handle()]);
         Ok(queue)
     }
@@ -190,20 +205,31 @@ impl QueueConfig {
     ///
     /// Source: S/irphandlers/general/fxpkggeneral.cpp:340-420.
     pub(crate) fn for_creates(m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
-        Ok(Queue::config(Dispatch::Manual).power_managed(false).build(m, device))
+        Queue::config(Dispatch::Manual).power_managed(false).build(m, device, device.package(), Attributes::none())
     }
 
-    fn build(self, m: &mut Machine, device: Device) -> Queue {
+    fn build(self, m: &mut Machine, device: Device, parent: Object, attributes: Attributes) -> Result<Queue, NtStatus> {
         let driver = device.driver(m);
-        let managed_by_default = matches!(device.kind(m), DeviceKind::Fdo | DeviceKind::Pdo);
-        let power_managed = self.power_managed.unwrap_or(managed_by_default);
+        let parent = parent_of(m, driver, &attributes, parent);
+        let inherited = device.body(m).constraints;
+        let constraints = Constraints::of(&attributes, inherited);
+        let kind = device.kind(m);
+        let managed_by_default = matches!(kind, DeviceKind::Fdo | DeviceKind::Pdo);
+        // A control device has no power to follow, whatever is asked.
+        let power_managed = self.power_managed.unwrap_or(managed_by_default) && kind != DeviceKind::Control;
         let powered = !power_managed || device.body(m).pnp.in_d0;
         let power = if powered { PowerState::On } else { PowerState::Off };
+        let owner = device.is_policy_owner(m);
         let (id, body) = fx_mut(m).queues.take();
         let mut header = std::mem::take(&mut body.header);
-        header.initialize(driver, Attributes::none());
+        header.initialize(driver);
+        header.marks.passive_dispose = true;
+        if constraints.is_passive() {
+            header.mark_passive_callbacks();
+        }
         *body = QueueBody {
             header,
+            constraints,
             device: Some(device),
             dispatch: self.dispatch,
             presented_limit: self.presented_limit,
@@ -211,15 +237,28 @@ impl QueueConfig {
             callbacks: self.callbacks,
             power_managed,
             power,
+            holds_power: power_managed && owner,
             accepting: true,
             dispatching: true,
             ..QueueBody::default()
         };
         let queue = Queue(Object { kind: Kind::Queue, id });
-        queue.0.set_parent(m, device.0);
+        let shared = constraints.scope == SynchronizationScope::Device;
+        if shared && constraints.level != inherited.level {
+            let status = STATUS_INVALID_PARAMETER;
+            let levels = [inherited.level as u64, constraints.level as u64];
+            let arguments = [queue.0.handle(), levels[0], levels[1], status.0.into()];
+            trace(m, driver, &sites::QUEUE_OTHER_LEVEL, arguments);
+            fx_mut(m).queues.release(id);
+            return Err(status);
+        }
+        if let Err(status) = queue.0.commit(m, parent, attributes) {
+            fx_mut(m).queues.release(id);
+            return Err(status);
+        }
         device.body(m).queues.push(queue);
         self.trace_creation(m, driver, queue);
-        queue
+        Ok(queue)
     }
 
     /// The lines of a new queue. Callbacks have addresses in Windows; here each kind has one of its own.
@@ -244,11 +283,45 @@ impl QueueConfig {
     ///
     /// Source: S/irphandlers/io/fxpkgio.cpp:491.
     pub fn create_default(self, m: &mut Machine, device: Device) -> Result<Queue, NtStatus> {
+        self.create_default_with(m, device, Attributes::none())
+    }
+
+    /// As [`QueueConfig::create_default`], with attributes.
+    ///
+    /// # Errors
+    /// As [`QueueConfig::create_default`].
+    pub fn create_default_with(
+        self,
+        m: &mut Machine,
+        device: Device,
+        attributes: Attributes,
+    ) -> Result<Queue, NtStatus> {
         if device.default_queue(m).is_some() {
             return Err(STATUS_UNSUCCESSFUL);
         }
-        let queue = self.create(m, device)?;
+        let queue = self.create_with(m, device, attributes)?;
+        queue.0.protect(m);
         device.body(m).default_queue = Some(queue);
         Ok(queue)
+    }
+}
+
+/// A queue's parent must be its device, or below it.
+///
+/// Source: S/irphandlers/io/fxpkgio.cpp:1002-1036.
+fn below_device(m: &mut Machine, driver: Driver, device: Device, parent: Object) -> Result<(), NtStatus> {
+    let status = STATUS_INVALID_DEVICE_REQUEST;
+    parent.expect_type(m, driver, HandleType::Object);
+    match parent.search_for_device(m) {
+        Some(above) if above == device => Ok(()),
+        Some(above) => {
+            let arguments = [parent.handle(), above.0.handle(), device.0.handle(), status.0.into()];
+            trace(m, driver, &sites::QUEUE_OTHER_DEVICE, arguments);
+            Err(status)
+        }
+        None => {
+            trace(m, driver, &sites::QUEUE_NO_DEVICE, [parent.handle(), status.0.into()]);
+            Err(status)
+        }
     }
 }

@@ -12,12 +12,22 @@ use crate::framework::{take_fx, trace};
 use crate::request::Request;
 use crate::trace::{Site, sites};
 
+/// What is known of a request that is given to the driver.
+struct Delivery {
+    request: Request,
+    driver: Driver,
+    zero_length: bool,
+    /// The callback runs under the presentation lock.
+    locks: bool,
+}
+
 impl Queue {
     /// Calls the callback for the request's kind. The driver holds the request from here on.
     pub(super) fn deliver(self, m: &mut Machine, request: Request) {
         let mut fx = take_fx(m);
         let body = fx.queue(self);
         let (driver, callbacks, zero_length) = (body.header.driver(), body.callbacks, body.allow_zero_length);
+        let locks = body.constraints.locks_by_itself();
         let Some(irp) = fx.request(request).given_to_driver(self) else { return };
         // Under the verifier the framework holds on to the request, so that a driver which completes it and goes on
         // using it in its callback is told so.
@@ -27,24 +37,15 @@ impl Queue {
         }
         let location = m[irp].current();
         let (major, parameters) = (location.major, location.parameters);
-        self.call(m, request, driver, &callbacks, major, parameters, zero_length);
+        let delivery = Delivery { request, driver, zero_length, locks };
+        self.call(m, &delivery, &callbacks, major, parameters);
         if held {
             request.release(m);
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // What deliver() knows already, and looks up once.
-    fn call(
-        self,
-        m: &mut Machine,
-        request: Request,
-        driver: Driver,
-        callbacks: &Callbacks,
-        major: Major,
-        parameters: Parameters,
-        zero_length: bool,
-    ) {
-        let _handle = request.0.handle();
+    fn call(self, m: &mut Machine, delivery: &Delivery, callbacks: &Callbacks, major: Major, parameters: Parameters) {
+        let &Delivery { request, driver, zero_length, locks } = delivery;
         match (major, parameters) {
             (Major::Read | Major::Write, Parameters::Transfer { length, .. }) => {
                 let (callback, site) = match major {
@@ -56,7 +57,7 @@ impl Queue {
                 }
                 if let Some(callback) = callback {
                     self.presenting(m, request, driver, site);
-                    return callback(m, self, request, length);
+                    return self.under_lock(m, locks, |m| callback(m, self, request, length));
                 }
             }
             (_, Parameters::DeviceIoControl { output_length, input_length, code, .. }) => {
@@ -66,7 +67,8 @@ impl Queue {
                 };
                 if let Some(callback) = callback {
                     self.presenting(m, request, driver, site);
-                    return callback(m, self, request, IoControl { code, input_length, output_length });
+                    let control = IoControl { code, input_length, output_length };
+                    return self.under_lock(m, locks, |m| callback(m, self, request, control));
                 }
             }
             _ => {}
@@ -74,7 +76,7 @@ impl Queue {
         match callbacks.default {
             Some(callback) => {
                 self.presenting(m, request, driver, &sites::QUEUE_CALL_DEFAULT);
-                callback(m, self, request);
+                self.under_lock(m, locks, |m| callback(m, self, request));
             }
             None => {
                 let status = STATUS_INVALID_DEVICE_REQUEST;

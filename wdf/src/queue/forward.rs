@@ -112,9 +112,7 @@ impl Request {
         if cancelled || self.wait_in_queue(m, queue).is_err() {
             queue.cancel_waiting(m, self);
         } else {
-            let body = queue.body(m);
-            body.waiting.push_front(self);
-            body.added();
+            queue.wait_first(m, self);
         }
         queue.dispatch_events(m, None);
         Ok(())
@@ -193,9 +191,7 @@ impl Queue {
             return Err(status);
         }
         if request.wait_in_queue(m, self).is_ok() {
-            let body = self.body(m);
-            body.waiting.push_back(request);
-            body.added();
+            self.wait_last(m, request);
         } else {
             self.cancel_waiting(m, request);
         }

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod config;
+mod constraints;
 mod control;
 mod deliver;
 mod forward;
@@ -18,12 +19,14 @@ use vbus_wdm::{Context, Machine};
 use crate::device::Device;
 use crate::driver::Driver;
 use crate::framework::take_fx;
-use crate::object::{Handle, Header, Object};
+use crate::object::{Handle, HandleType, Header, Object};
 use crate::request::Request;
+use crate::sync::presentation::{CallbackLock, Constraints};
 
 pub(crate) use cancel::cancelled_while_waiting;
 use config::Callbacks;
 pub use config::{Dispatch, IoControl, QueueConfig};
+use constraints::Deferred;
 use power::PowerState;
 pub use power::StopAction;
 pub(crate) use power::{Acknowledged, POWER_STATES};
@@ -50,6 +53,8 @@ pub type QueueEvent = fn(&mut Machine, Queue, Context);
 #[derive(Default)]
 pub(crate) struct QueueBody {
     pub(crate) header: Header,
+    pub(crate) constraints: Constraints,
+    pub(crate) lock: CallbackLock,
     device: Option<Device>,
     dispatch: Dispatch,
     presented_limit: u32,
@@ -59,6 +64,9 @@ pub(crate) struct QueueBody {
     power: PowerState,
     /// What a change of power waits for.
     power_idle: bool,
+    /// Requests keep the device in D0, and some do.
+    holds_power: bool,
+    power_referenced: bool,
     /// Of what the driver holds: those that a change of power has still to ask about, and those it asked about.
     notify: VecDeque<Request>,
     notified: Vec<Request>,
@@ -96,6 +104,9 @@ pub(crate) struct QueueBody {
     signalled: bool,
     /// How many DispatchEvents loops are on the call stack.
     depth: u32,
+    /// A thread that could not call the driver left it to another, which is to look once more if it came meanwhile.
+    deferred: Deferred,
+    dispatch_again: bool,
 }
 
 /// WDF_IO_QUEUE_STATE: a set of bits.
@@ -121,6 +132,12 @@ impl QueueState {
 }
 
 impl QueueBody {
+    /// The device that the queue belongs to.
+    #[inline]
+    pub(crate) fn device(&self) -> Option<Device> {
+        self.device
+    }
+
     /// The bits that a queue's own driver can set, which is what messages print.
     fn own_bits(&self) -> u64 {
         u64::from(self.accepting) | u64::from(self.dispatching) << 1
@@ -171,16 +188,41 @@ impl QueueBody {
         self.depth == 0
     }
 
-    /// A request was put among the waiting ones.
-    fn added(&mut self) {
-        if self.waiting.len() == 1 || self.force_no_longer_empty {
+    /// A request was put among the waiting ones. Returns whether the queue was empty before.
+    fn added(&mut self) -> bool {
+        let first = self.waiting.len() == 1 || self.force_no_longer_empty;
+        if first {
             self.no_longer_empty = true;
             self.force_no_longer_empty = false;
         }
+        first
     }
 }
 
 impl Queue {
+    /// Puts a request behind the waiting ones, or before them.
+    fn wait_last(self, m: &mut Machine, request: Request) {
+        let body = self.body(m);
+        body.waiting.push_back(request);
+        if body.added() {
+            self.keep_powered(m);
+        }
+    }
+
+    fn wait_first(self, m: &mut Machine, request: Request) {
+        let body = self.body(m);
+        body.waiting.push_front(request);
+        if body.added() {
+            self.keep_powered(m);
+        }
+    }
+
+    /// A handle that a driver took for a WDFQUEUE: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> Queue {
+        handle.expect_type(m, driver, HandleType::Queue);
+        Queue(handle)
+    }
+
     #[inline]
     fn body(self, m: &mut Machine) -> &mut QueueBody {
         take_fx(m).into_queue(self)

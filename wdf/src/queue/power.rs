@@ -166,7 +166,7 @@ impl Queue {
         trace(m, driver, site, [self.0.handle(), request.0.handle()]);
         request.0.add_reference(m);
         request.in_io_stop(m, true);
-        on_stop(m, self, request, flags);
+        self.call_driver(m, |m| on_stop(m, self, request, flags));
         request.release(m);
     }
 
@@ -184,7 +184,7 @@ impl Queue {
             Some(on_resume) => {
                 trace(m, driver, &sites::POWER_RESUME_NOTIFYING, [self.0.handle(), request.0.handle()]);
                 request.0.add_reference(m);
-                on_resume(m, self, request);
+                self.call_driver(m, |m| on_resume(m, self, request));
                 request.release(m);
             }
             None => trace(m, driver, &sites::POWER_RESUME_NO_CALLBACK, [self.0.handle()]),
@@ -226,6 +226,24 @@ impl Queue {
         body.power_idle = true;
         trace(m, driver, &sites::POWER_OFF, [handle]);
         true
+    }
+
+    /// A queue that follows its device's power keeps the device in D0, or wakes it, as long as it has requests.
+    ///
+    /// Source: S/inc/private/common/fxioqueue.hpp:1540-1580; S/irphandlers/io/fxioqueue.cpp:2938-2952.
+    pub(super) fn keep_powered(self, m: &mut Machine) {
+        let body = self.body(m);
+        if let Some(device) = body.device.filter(|_| body.holds_power && !body.power_referenced) {
+            let referenced = device.power_reference(m, false).is_success();
+            self.body(m).power_referenced = referenced;
+        }
+    }
+
+    pub(super) fn let_power_go(self, m: &mut Machine) {
+        if let Some(device) = self.body(m).device {
+            device.power_dereference(m);
+        }
+        self.body(m).power_referenced = false;
     }
 
     /// StartPowerTransitionOff: nobody presents from this queue any more.
@@ -296,9 +314,7 @@ impl Queue {
         if body.cancel_dispatched || request.wait_in_queue(m, self).is_err() {
             self.cancel_waiting(m, request);
         } else {
-            let body = self.body(m);
-            body.waiting.push_front(request);
-            body.added();
+            self.wait_first(m, request);
         }
     }
 
@@ -307,6 +323,8 @@ impl Queue {
     /// Source: S/irphandlers/io/fxioqueue.cpp:470-590.
     pub(crate) fn dispose(self, m: &mut Machine) {
         self.empty(m, true, None);
+        let device = self.device(m);
+        device.body(m).queues.retain(|&queue| queue != self);
         self.dispatch_events(m, None);
         m.wait("the driver to complete the requests of a queue that is deleted", move |m| {
             fx(m).queues.get(self.0.id).is_none_or(|body| body.driver_count == 0 && body.waiting.is_empty())

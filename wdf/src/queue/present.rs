@@ -10,7 +10,6 @@ use super::{Dispatch, PowerState, Queue, QueueBody, QueueEvent};
 use crate::framework::{take_fx, trace};
 use crate::request::Request;
 use crate::trace::sites;
-use crate::verifier::CURRENT_THREAD;
 
 /// What a queue's loop can find.
 enum Event {
@@ -24,12 +23,15 @@ enum Event {
     Idle(QueueEvent, Context),
     /// Nothing is left, and the driver wanted to know.
     Purged(QueueEvent, Context),
+    /// Nothing is left that keeps the device in D0.
+    LetPowerGo,
     /// The device's power changes.
     Power,
     NotDispatching,
     Ready(QueueEvent, Context),
     PresentWaiting(Request),
-    PresentNew(Request),
+    /// The flag says whether the device has to hear that there is something to do.
+    PresentNew(Request, bool),
 }
 
 impl QueueBody {
@@ -41,7 +43,7 @@ impl QueueBody {
             self.own(new);
             self.no_longer_empty = true;
             self.force_no_longer_empty = false;
-            return Event::PresentNew(new);
+            return Event::PresentNew(new, self.holds_power && !self.power_referenced);
         }
         match new {
             // Only in these the message comes before the request is kept.
@@ -100,6 +102,9 @@ impl QueueBody {
         {
             self.cancel_dispatched = false;
             return Event::Purged(callback, context);
+        }
+        if self.power_referenced && self.depth == 1 && self.driver_count == 0 && self.waiting.is_empty() {
+            return Event::LetPowerGo;
         }
         if self.power_changes() {
             return Event::Power;
@@ -175,18 +180,31 @@ impl Queue {
     }
 
     /// The queue's loop. Every kind of event is looked at again after each callback.
-    pub(crate) fn dispatch_events(self, m: &mut Machine, mut new: Option<Request>) {
+    #[inline]
+    pub(crate) fn dispatch_events(self, m: &mut Machine, new: Option<Request>) {
+        self.dispatch(m, new, false);
+    }
+
+    /// As [`Queue::dispatch_events`], on a thread that is to be checked first or that may call the driver.
+    fn dispatch(self, m: &mut Machine, mut new: Option<Request>, may_call_driver: bool) {
+        let thread = m.current_thread();
         let mut fx = take_fx(m);
         let Some(body) = fx.live_queue(self).filter(|body| !body.deleted) else { return };
+        if !may_call_driver && body.is_constrained() {
+            return self.dispatch_constrained(m, new);
+        }
         body.depth += 1;
         let driver = body.header.driver();
         let mut event = body.next_event(new);
-        fx.trace(driver, &sites::QUEUE_DISPATCH_EVENTS, [CURRENT_THREAD, self.0.handle()]);
+        fx.trace(driver, &sites::QUEUE_DISPATCH_EVENTS, [thread, self.0.handle()]);
         loop {
             match event {
                 Event::Done => return,
-                Event::PresentNew(request) => {
+                Event::PresentNew(request, wakes) => {
                     new = None;
+                    if wakes {
+                        self.keep_powered(m);
+                    }
                     self.deliver(m, request);
                 }
                 Event::PresentWaiting(oldest) => {
@@ -205,9 +223,10 @@ impl Queue {
                 }
                 Event::Purged(callback, context) => {
                     trace(m, driver, &sites::QUEUE_PURGED, [self.0.handle()]);
-                    callback(m, self, context);
+                    self.call_driver(m, |m| callback(m, self, context));
                 }
-                Event::Ready(callback, context) => callback(m, self, context),
+                Event::LetPowerGo => self.let_power_go(m),
+                Event::Ready(callback, context) => self.call_driver(m, |m| callback(m, self, context)),
                 Event::Power => {
                     let state = self.body(m).power as u64;
                     trace(m, driver, &sites::QUEUE_POWER_TRANSITION, [self.0.handle(), state]);
@@ -229,6 +248,16 @@ impl Queue {
         }
     }
 
+    /// Whether this thread may call the driver depends on where it is; if it may not, a new request waits.
+    #[cold]
+    fn dispatch_constrained(self, m: &mut Machine, new: Option<Request>) {
+        match (self.may_call_driver(m), new) {
+            (true, new) => self.dispatch(m, new, true),
+            (false, Some(new)) => _ = self.keep(m, new),
+            (false, None) => {}
+        }
+    }
+
     /// The loop ends although there may be more to do.
     fn stop_dispatching(self, m: &mut Machine) {
         if let Some(body) = take_fx(m).live_queue(self) {
@@ -241,9 +270,7 @@ impl Queue {
     fn keep(self, m: &mut Machine, request: Request) -> bool {
         match request.wait_in_queue(m, self) {
             Ok(()) => {
-                let body = self.body(m);
-                body.waiting.push_back(request);
-                body.added();
+                self.wait_last(m, request);
                 true
             }
             Err(status) => {

@@ -31,6 +31,7 @@ impl Request {
         let body = self.body(m);
         body.queue = Some(queue);
         body.waiting = true;
+        body.driver_owned = false;
         body.moves += 1;
         let Some(irp) = body.irp else { return Ok(()) };
         // A lower driver that had the IRP meanwhile may have left its own word there.
@@ -226,7 +227,8 @@ impl Request {
     ///
     /// Source: S/core/fxrequest.cpp:2606-2700.
     pub fn stop_acknowledge(self, m: &mut Machine, requeue: bool) {
-        if !self.verify_in_io_stop(m) || requeue && self.verify_owned_and_unmarked(m).is_err() {
+        let gives_back = requeue && !self.body(m).completed;
+        if !self.verify_in_io_stop(m) || gives_back && self.verify_owned_and_unmarked(m).is_err() {
             return;
         }
         self.body(m).acknowledged = if requeue { Acknowledged::Requeued } else { Acknowledged::Kept };

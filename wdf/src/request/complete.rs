@@ -3,7 +3,7 @@
 //! Source: S/core/fxrequest.cpp:522-885, S/inc/private/common/fxrequest.hpp:792.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{IoStatus, Irp, Machine, Major, NtStatus, Span};
+use vbus_wdm::{IoStatus, Irp, IrpData, Machine, Major, Method, NtStatus, Parameters, RequestorMode, Span};
 
 use super::{Memory, Ownership, Request, Transfer};
 use crate::driver::Driver;
@@ -12,7 +12,7 @@ use crate::general;
 use crate::object::Handle;
 use crate::queue::Queue;
 use crate::trace::{Site, sites};
-use crate::verifier;
+use crate::verifier::{self, debug_break};
 
 /// The facility of the framework's own statuses.
 const FACILITY_DRIVER_FRAMEWORK: u32 = 0x0020_0000;
@@ -54,7 +54,7 @@ impl Request {
         let mut fx = take_fx(m);
         let body = fx.request(self);
         let (driver, ownership, irp) = (body.header.driver(), body.ownership, body.irp);
-        let (release, bare) = (body.release.take(), body.header.is_bare());
+        let (release, bare, can_complete) = (body.release.take(), body.header.is_bare(), body.can_complete);
         let address = irp.map_or(0, Irp::address);
         fx.trace(driver, line, [self.0.handle(), address, information, status.0.into()]);
         let verified = fx.verifier_on(driver);
@@ -65,24 +65,29 @@ impl Request {
         if verified {
             self.verify_completion(m, driver, irp, status);
         }
+        if verified || !bare || ownership != Ownership::FromIo {
+            self.body(m).completed = true;
+        }
+        self.take_back_copy(m, driver, irp);
         let status = translate(take_fx(m), driver, status);
+        if !can_complete {
+            debug_break(m, driver);
+        }
         if let Some(release) = release {
             release(m, self);
         }
         if !bare && ownership == Ownership::FromIo {
             // Cleanup callbacks and the request's children go before its IRP is completed.
-            self.0.dispose(m);
-            self.0.destroy_children(m);
-        }
-        let body = self.body(m);
-        if body.lent > 0 {
-            self.completed_while_lent(m, irp);
+            self.dispose_before_irp(m);
         }
         m[irp].io_status = IoStatus { status, information };
-        if ownership != Ownership::FromIo {
-            return self.complete_own(m, irp, ownership);
-        }
         let body = self.body(m);
+        if body.lent != 0 {
+            self.completed_while_lent(m, irp);
+        }
+        if ownership != Ownership::FromIo {
+            return self.complete_own(m, irp);
+        }
         body.irp = None;
         body.in_caller_context = false;
         let queue = body.queue.take().filter(|_| !body.waiting);
@@ -96,18 +101,46 @@ impl Request {
         self.leave_queue(m, queue);
     }
 
-    /// A request of the driver's own. One that came out of a queue goes on to whoever sent its IRP, and lives on without
-    /// it. Nobody waits for any other: the framework gives back a reference that somebody still needs.
+    /// A buffered control request of a program that wants nothing back has a driver above it that forgot to say so.
+    #[inline]
+    fn take_back_copy(self, m: &mut Machine, driver: Driver, irp: Irp) {
+        let data = &m[irp];
+        let wants = data.flags & IrpData::INPUT_OPERATION != 0 && data.requestor_mode == RequestorMode::User;
+        if !wants || data.current().major != Major::DeviceControl {
+            return;
+        }
+        let Parameters::DeviceIoControl { output_length: 0, code, .. } = data.current().parameters else { return };
+        if code.method() != Method::Buffered {
+            return;
+        }
+        let information = data.io_status.information;
+        trace(m, driver, &sites::REQUEST_COPY_OF_NOTHING, [self.0.handle(), irp.address()]);
+        if information != 0 {
+            debug_break(m, driver);
+        }
+        m[irp].flags &= !IrpData::INPUT_OPERATION;
+    }
+
+    /// A request of the driver's own. One that was reused to be completed goes on to whoever sent its IRP, and lives on
+    /// without it. Nobody waits for any other: the framework gives back a reference that somebody still needs.
     ///
     /// Source: S/core/fxrequest.cpp:985-1060, 3105-3160.
-    fn complete_own(self, m: &mut Machine, irp: Irp, ownership: Ownership) {
+    fn complete_own(self, m: &mut Machine, irp: Irp) {
         let body = self.body(m);
-        let queue = body.queue.filter(|_| ownership == Ownership::Driver && !body.waiting);
-        let Some(queue) = queue else { return self.0.release(m) };
-        (body.irp, body.queue) = (None, None);
-        irp.complete(m);
-        if take_fx(m).forget_owned(queue, self) {
+        body.driver_owned = false;
+        let queue = body.queue.take().filter(|_| !body.waiting);
+        if body.can_complete {
+            body.irp = None;
+            self.0.release(m);
+            irp.complete(m);
+        }
+        if let Some(queue) = queue
+            && take_fx(m).forget_owned(queue, self)
+        {
             queue.dispatch_events(m, None);
+        }
+        if self.0.exists(m) && !self.body(m).can_complete {
+            self.0.release(m);
         }
     }
 
@@ -116,31 +149,52 @@ impl Request {
     /// Source: S/core/fxrequest.cpp:775-814.
     #[cold]
     fn completed_while_lent(self, m: &mut Machine, irp: Irp) -> ! {
-        let driver = self.driver(m);
-        let lent = self.body(m).lent;
-        let [input, output] = [Transfer::Input, Transfer::Output]
-            .map(|way| self.buffer(m, way).ok().map(|span| (Memory::OfRequest(self, way).handle(), span)));
-        let handle = |memory: Option<(u64, Span)>| memory.map_or(0, |(handle, _)| handle);
+        let body = self.body(m);
+        let (driver, lent, own) = (body.header.driver(), body.lent, body.own_buffers);
         let major = m[irp].current().major as u64;
-        let arguments = [self.0.handle(), irp.address(), major, handle(input), handle(output)];
-        trace(m, driver, &sites::REQUEST_MEMORY_LENT, arguments);
-        if let Some((handle, span)) = input {
-            trace(m, driver, &sites::REQUEST_INPUT_LENT, [handle, span.address(), 0, span.len().into()]);
+        let [input, output] = [Transfer::Input, Transfer::Output]
+            .map(|which| if self.knows_memory(m, which) { Memory::OfRequest(self, which).handle() } else { 0 });
+        trace(m, driver, &sites::REQUEST_MEMORY_LENT, [self.0.handle(), irp.address(), major, input, output]);
+        for (handle, which, site) in [
+            (input, Transfer::Input, &sites::REQUEST_INPUT_LENT),
+            (output, Transfer::Output, &sites::REQUEST_OUTPUT_LENT),
+        ] {
+            if handle != 0 {
+                let span = self.memory_span(m, which).unwrap_or(Span::null(0));
+                let arguments = [handle, span.address(), own.mdl_address(which), span.len().into()];
+                trace(m, driver, site, arguments);
+            }
         }
-        if let Some((handle, span)) = output {
-            trace(m, driver, &sites::REQUEST_OUTPUT_LENT, [handle, span.address(), 0, span.len().into()]);
-        }
-        verifier::wdf_violation(m, Some(driver), 3, [self.0.handle(), lent.into()], "WdfRequestComplete")
+        verifier::wdf_violation(m, Some(driver), 3, [self.0.handle(), lent as u64], "WdfRequestComplete")
     }
 
-    /// The queue that gave the request to the driver may give the next one; then the request itself goes.
+    /// Cleanup of the request and the end of its children, while its IRP is still there. What has to wait for
+    /// PASSIVE_LEVEL comes too late.
+    ///
+    /// Source: S/core/fxrequest.cpp:726-757, 1140-1160, 2755-2780.
+    #[cold]
+    pub(super) fn dispose_before_irp(self, m: &mut Machine) {
+        let driver = self.driver(m);
+        if !self.0.early_dispose(m) && driver.verifier_on(m) {
+            trace(m, driver, &sites::REQUEST_DISPOSE_DEFERRED, [self.0.handle()]);
+            verifier::debug_break(m, driver);
+        }
+        self.0.destroy_children(m);
+    }
+
+    /// The queue that gave the request to the driver may give the next one; then the request itself goes, as soon as
+    /// nobody holds a reference.
+    ///
+    /// Source: S/core/fxrequest.cpp:888-930.
     #[inline]
     pub(crate) fn leave_queue(self, m: &mut Machine, queue: Option<Queue>) {
         let mut fx = take_fx(m);
         if let Some(queue) = queue.filter(|&queue| fx.forget_owned(queue, self)) {
             queue.dispatch_events(m, None);
         }
-        self.release(m);
+        if !take_fx(m).end_request(self) {
+            self.0.delete_disposed(m);
+        }
     }
 
     /// Gives a reference back.

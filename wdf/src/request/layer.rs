@@ -6,7 +6,7 @@ use vbus_wdm::{Irp, Machine};
 
 use super::{Ownership, Release, Request, RequestBody};
 use crate::driver::Driver;
-use crate::framework::{fx, fx_mut};
+use crate::framework::fx;
 use crate::object::Object;
 use crate::queue::Queue;
 
@@ -19,25 +19,28 @@ pub struct Parts<'m, T> {
     /// The driver that the request belongs to.
     pub driver: Driver,
     /// The object's reference count.
-    pub references: &'m mut u32,
+    pub references: &'m mut i32,
     /// How often a queue took the request or gave it to the driver.
     pub moves: u32,
     /// The target that the request is out at: the framework verifier asks before it is deleted.
     pub sent_to: &'m mut Option<Object>,
     /// To be called when the request's formatting ends: it is completed, reused, formatted again or destroyed.
     pub release: &'m mut Option<Release>,
+    /// To be called when the request is deleted or destroyed: what the layer keeps for it from one formatting to the
+    /// next goes.
+    pub discard: &'m mut Option<Release>,
     /// The state that the layer keeps for each request. It stays with the place: what the request before left in it
     /// is for the layer to reset.
     pub state: &'m mut T,
 }
 
 impl RequestBody {
-    /// Takes the request apart; the layer's state is made when it is first asked for.
-    #[inline]
+    /// Takes the request apart; the layer's state is made when it is first asked for. Whoever calls this looks at one or
+    /// two of the parts: inlined, it does not make the others.
+    #[inline(always)]
     pub(crate) fn parts<T: Any + Default>(&mut self) -> Parts<'_, T> {
         if self.upper_type != TypeId::of::<T>() {
-            self.upper = Box::<T>::default();
-            self.upper_type = TypeId::of::<T>();
+            self.make_state::<T>();
         }
         Parts {
             irp: self.irp,
@@ -47,10 +50,23 @@ impl RequestBody {
             moves: self.moves,
             sent_to: &mut self.sent_to,
             release: &mut self.release,
+            discard: &mut self.discard,
             // Of this type, as the lines above made sure.
             state: self.upper.downcast_mut().unwrap(),
         }
     }
+
+    #[cold]
+    fn make_state<T: Any + Default>(&mut self) {
+        self.upper = Box::<T>::default();
+        self.upper_type = TypeId::of::<T>();
+    }
+}
+
+/// A request taken apart, for one look.
+#[inline]
+pub fn parts_of<T: Any + Default>(m: &mut Machine, request: Request) -> Parts<'_, T> {
+    request.body(m).parts()
 }
 
 /// The layer's state, only looked at, and only if it is there.
@@ -68,41 +84,32 @@ pub fn release_formatting(m: &mut Machine, request: Request) {
     }
 }
 
-/// Another request was formatted with a memory of this one, which must not be completed before that ends.
-pub fn lend_memory(m: &mut Machine, owner: Request) {
-    owner.body(m).lent += 1;
-}
-
-/// The other request is formatted no longer. An owner that is gone has stopped the machine when it was completed, or was
-/// deleted.
-pub fn return_memory(m: &mut Machine, owner: Request) {
-    if let Some(body) = fx_mut(m).requests.get_mut(owner.0.id) {
-        body.lent = body.lent.saturating_sub(1);
-    }
-}
-
 /// Gives the request another IRP, whose is from now on as said. Returns the one it had.
 ///
 /// Source: S/core/fxrequestbase.cpp:299-379, S/core/fxrequest.cpp:2220-2260.
 pub fn replace_irp(m: &mut Machine, request: Request, irp: Irp, ownership: Ownership) -> Option<Irp> {
     let body = request.body(m);
     body.ownership = ownership;
+    body.completed = false;
     body.irp.replace(irp)
 }
 
 impl Request {
-    /// The framework begins to forget the request: its IRP goes on without it. Returns the queue that gave it to its
-    /// driver, for [`Request::forgotten`].
+    /// The framework begins to forget the request: its IRP goes on without it, in the location that the driver had if
+    /// that is `skipped`. Returns the queue that gave the request to its driver, for [`Request::forgotten`].
     ///
     /// Source: S/core/fxrequest.cpp:1116-1230 (PreProcessSendAndForget, PostProcessSendAndForget).
-    pub fn begin_to_forget(self, m: &mut Machine) -> Option<Queue> {
+    pub fn begin_to_forget(self, m: &mut Machine, skipped: bool) -> Option<Queue> {
+        self.verify_may_be_forgotten(m);
+        if let Some(irp) = self.body(m).irp.filter(|_| skipped) {
+            m[irp].skip_current_location();
+        }
+        if !self.body(m).header.is_bare() {
+            self.dispose_before_irp(m);
+        }
         let body = self.body(m);
         body.irp = None;
-        let queue = body.queue.take();
-        if self.0.dispose(m) {
-            self.0.destroy_children(m);
-        }
-        queue
+        body.queue.take()
     }
 
     /// The IRP is on its way: the queue may give the next request, and this one goes.

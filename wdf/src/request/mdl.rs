@@ -52,6 +52,8 @@ impl Request {
     }
 
     fn mdl(self, m: &mut Machine, transfer: Transfer) -> Result<Span, NtStatus> {
+        let input = transfer == Transfer::Input;
+        self.require_irp(m, if input { "WdfRequestRetrieveInputWdmMdl" } else { "WdfRequestRetrieveOutputWdmMdl" });
         let driver = self.driver(m);
         let location = self.location_parameters(m);
         let wrong = match (location, transfer) {
@@ -67,8 +69,13 @@ impl Request {
         self.verify_not_completed(m)?;
         match location {
             Some((_, Parameters::DeviceIoControl { .. })) => self.control_mdl(m, transfer),
-            Some((Major::Read | Major::Write, Parameters::Transfer { length, .. })) => self.transfer_mdl(m, length),
-            _ => Err(STATUS_INVALID_PARAMETER),
+            Some((_, Parameters::Others { .. })) => m.undefined(
+                "WdfRequestRetrieveInputWdmMdl",
+                "a control request with three arguments of its own has no buffers: their lengths are parts of pointers",
+            ),
+            Some((major, Parameters::Transfer { length, .. })) => self.transfer_mdl(m, major, Some(length)),
+            Some((major, _)) => self.transfer_mdl(m, major, None),
+            None => Err(STATUS_INVALID_PARAMETER),
         }
     }
 
@@ -105,13 +112,20 @@ impl Request {
         }
     }
 
-    fn transfer_mdl(self, m: &mut Machine, length: u32) -> Result<Span, NtStatus> {
+    /// Everything but control requests goes by the device's I/O type. Only a read or write has a length.
+    fn transfer_mdl(self, m: &mut Machine, major: Major, length: Option<u32>) -> Result<Span, NtStatus> {
         let (driver, handle) = (self.driver(m), self.0.handle());
         let (Some(irp), Some(device)) = (self.current_irp(m), self.device(m)) else {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         };
         match io_type(m, device) {
             IoType::Buffered => {
+                let Some(length) = length else {
+                    let status = STATUS_INVALID_PARAMETER;
+                    let arguments = [handle, major as u64, device.0.handle(), status.0.into()];
+                    trace(m, driver, &sites::MDL_OTHER_MAJOR, arguments);
+                    return Err(status);
+                };
                 let buffer = m[irp].system_buffer;
                 self.of_system_buffer(m, buffer, length, &ANY)
             }
@@ -138,7 +152,9 @@ impl Request {
     ) -> Result<Span, NtStatus> {
         let buffer = self.or_too_small(m, buffer, lines.no_buffer)?;
         let part = buffer.part(0, length.min(buffer.len())).filter(|part| !part.is_empty());
-        self.or_too_small(m, part, lines.empty)
+        let part = self.or_too_small(m, part, lines.empty)?;
+        // A request has one MDL of the framework's: whoever asks first, says how long it is.
+        Ok(*self.body(m).own_buffers.allocated_mdl.get_or_insert(part))
     }
 
     fn or_too_small(self, m: &mut Machine, found: Option<Span>, site: &'static Site) -> Result<Span, NtStatus> {

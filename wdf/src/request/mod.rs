@@ -3,30 +3,35 @@
 mod buffers;
 mod cancel;
 mod complete;
+mod create;
 mod layer;
 mod mdl;
 mod memory;
+mod probe;
+mod query;
+mod reuse;
 mod verify;
 
 use std::any::{Any, TypeId};
 
-use vbus_wdm::constants::*;
-use vbus_wdm::{
-    Context, FileObject, Id, IoStatus, IoctlCode, Irp, Machine, Major, NtStatus, Parameters, RequestorMode,
-};
+use vbus_wdm::{Context, Id, Irp, Machine};
 
 use crate::device::Device;
 use crate::driver::Driver;
 use crate::framework::{Fx, fx, fx_mut, take_fx, trace};
-use crate::object::{Attributes, Handle, Header, Kind, Object};
+use crate::object::{Handle, HandleType, Header, Kind, Object};
 use crate::queue::{Acknowledged, Queue};
 use crate::trace::sites;
 use crate::verifier;
 
+use buffers::OwnBuffers;
 pub use buffers::Transfer;
 pub use cancel::RequestCancel;
-pub use layer::{Parts, lend_memory, peek_state, release_formatting, replace_irp, return_memory};
+pub use create::{create_on_stack, create_prepared};
+pub use layer::{Parts, parts_of, peek_state, release_formatting, replace_irp};
 pub use memory::Memory;
+pub use query::RequestParameters;
+pub use reuse::reuse_irp;
 
 /// A WDFREQUEST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,13 +63,21 @@ pub enum Ownership {
     Driver,
 }
 
-/// Undoes what a layer above did to a request's IRP when it formatted it.
+/// What a layer above does for a request when its formatting, or its life, ends.
 pub type Release = fn(&mut Machine, Request);
 
 pub(crate) struct RequestBody {
     pub(crate) header: Header,
     irp: Option<Irp>,
     ownership: Ownership,
+    /// The driver has to complete it, and may: it was dispatched, or reused for that.
+    can_complete: bool,
+    /// It was reused for the driver to complete, and no queue has it yet.
+    driver_owned: bool,
+    /// It was completed, or never had an IRP.
+    completed: bool,
+    /// Where the dispatched IRP's data was: formatting the IRP for a target does not move the request's own memories.
+    own_buffers: OwnBuffers,
     device: Option<Device>,
     queue: Option<Queue>,
     waiting: bool,
@@ -92,8 +105,9 @@ pub(crate) struct RequestBody {
     upper: Box<dyn Any>,
     upper_type: TypeId,
     release: Option<Release>,
+    discard: Option<Release>,
     /// How many formatted requests use this one's memories.
-    lent: u32,
+    lent: i32,
 }
 
 impl Default for RequestBody {
@@ -102,6 +116,10 @@ impl Default for RequestBody {
             header: Header::default(),
             irp: None,
             ownership: Ownership::default(),
+            can_complete: true,
+            driver_owned: false,
+            completed: true,
+            own_buffers: OwnBuffers::default(),
             device: None,
             queue: None,
             waiting: false,
@@ -119,23 +137,34 @@ impl Default for RequestBody {
             upper: Box::new(()),
             upper_type: TypeId::of::<()>(),
             release: None,
+            discard: None,
             lent: 0,
         }
     }
 }
 
 impl RequestBody {
+    /// The device that the request was dispatched to.
+    pub(crate) fn device(&self) -> Option<Device> {
+        self.device
+    }
+
     /// Whether forgetting the request needs nothing besides its place: no callbacks, no children, no IRP, no formatting.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.header.is_bare() && self.irp.is_none() && self.release.is_none() && self.header.parent.is_none()
+        let kept = self.release.is_some() || self.discard.is_some();
+        self.header.is_bare() && self.irp.is_none() && !kept && self.header.parent.is_none()
     }
 
     #[inline]
-    fn initialize(&mut self, driver: Driver, irp: Option<Irp>, ownership: Ownership, attributes: Attributes) {
-        self.header.initialize(driver, attributes);
+    fn initialize(&mut self, driver: Driver, irp: Option<Irp>, ownership: Ownership) {
+        self.header.initialize(driver);
         self.irp = irp;
         self.ownership = ownership;
+        self.can_complete = ownership == Ownership::FromIo;
+        self.driver_owned = false;
+        self.completed = irp.is_none();
+        self.own_buffers = OwnBuffers::default();
         self.device = None;
         self.queue = None;
         self.waiting = false;
@@ -151,6 +180,7 @@ impl RequestBody {
         self.cancelable = false;
         self.in_io_stop = false;
         self.release = None;
+        self.discard = None;
         self.lent = 0;
     }
 }
@@ -158,65 +188,31 @@ impl RequestBody {
 /// The framework keeps its request in this word of a dispatched IRP's DriverContext.
 const REQUEST_WORD: usize = 3;
 
-/// WDF_REQUEST_PARAMETERS: what the sender asked for.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct RequestParameters {
-    /// The major function.
-    pub major: Major,
-    /// The stack location's parameters.
-    pub parameters: Parameters,
-}
-
 impl Request {
     /// The request that the framework makes for a dispatched IRP. It has no parent: it lives until it is completed.
     #[inline]
     pub(crate) fn from_dispatch(fx: &mut Fx<'_>, driver: Driver, device: Device, irp: Irp) -> Request {
         let (id, body) = fx.new_request();
-        body.initialize(driver, Some(irp), Ownership::FromIo, Attributes::none());
+        body.initialize(driver, Some(irp), Ownership::FromIo);
         body.device = Some(device);
-        Request(Object { kind: Kind::Request, id })
+        let request = Request(Object { kind: Kind::Request, id });
+        if fx.tracks_handles(driver) {
+            fx.request(request).header.marks.traced = true;
+        }
+        request
     }
 
-    /// Lets the framework find the request again from its IRP.
+    /// Lets the framework find the request again from its IRP, and keeps where a dispatched one's data is.
     #[inline]
     pub(crate) fn mark_irp(self, m: &mut Machine, irp: Irp) {
         m[irp].driver_context[REQUEST_WORD] = self.0.id.to_word();
+        self.assign_buffers(m, irp);
     }
 
-    /// `WdfRequestCreate` without a target: a request of the driver's own, without an IRP until it is formatted.
-    ///
-    /// Its parent is `attributes`' or the driver, and it lives until it is deleted.
-    ///
-    /// Source: S/core/fxrequest.cpp:168-233.
-    pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Request {
-        Request::new(m, driver, None, Ownership::Internal, attributes)
-    }
-
-    /// `WdfRequestCreateFromIrp`: a request around an IRP that the driver made. With `frees_irp` the framework owns the
-    /// IRP from now on: it is freed with the request, or when a target needs a bigger one.
-    ///
-    /// Source: S/core/fxrequest.cpp:168-233, S/core/fxrequestapi.cpp:159.
-    pub fn create_from_irp(
-        m: &mut Machine,
-        driver: Driver,
-        irp: Irp,
-        frees_irp: bool,
-        attributes: Attributes,
-    ) -> Request {
-        let ownership = if frees_irp { Ownership::Internal } else { Ownership::Driver };
-        Request::new(m, driver, Some(irp), ownership, attributes)
-    }
-
-    fn new(m: &mut Machine, driver: Driver, irp: Option<Irp>, ownership: Ownership, attributes: Attributes) -> Request {
-        let parent = attributes.parent.unwrap_or(driver.0);
-        let (id, body) = fx_mut(m).requests.take();
-        body.initialize(driver, irp, ownership, attributes);
-        let request = Request(Object { kind: Kind::Request, id });
-        request.0.set_parent(m, parent);
-        let owns = u64::from(ownership == Ownership::Internal);
-        let arguments = [irp.map_or(0, Irp::address), owns, request.0.address(), STATUS_SUCCESS.0.into()];
-        trace(m, driver, &sites::REQUEST_CREATE, arguments);
-        request
+    /// A handle that a driver took for a WDFREQUEST: a cast in C. See [`Object::expect_type`].
+    pub fn from_handle(m: &mut Machine, driver: Driver, handle: Object) -> Request {
+        handle.expect_type(m, driver, HandleType::Request);
+        Request(handle)
     }
 
     #[inline]
@@ -229,21 +225,6 @@ impl Request {
         let id = Id::from_word(m[irp].driver_context[REQUEST_WORD])?;
         fx(m).requests.get(id).filter(|body| body.irp == Some(irp))?;
         Some(Request(Object { kind: Kind::Request, id }))
-    }
-
-    /// `WdfRequestWdmGetIrp`: the IRP, if the request has one at this moment. Under the verifier asking a request that
-    /// has none is an error.
-    ///
-    /// Source: S/core/fxrequestapi.cpp:1170-1210.
-    pub fn irp(self, m: &mut Machine) -> Option<Irp> {
-        let irp = self.current_irp(m);
-        let driver = self.driver(m);
-        if irp.is_none() && self.verify_not_completed(m).is_err() {
-            let status = STATUS_INVALID_DEVICE_REQUEST;
-            trace(m, driver, &sites::GET_IRP_COMPLETED, [self.0.handle(), status.0.into()]);
-            verifier::debug_break(m, driver);
-        }
-        irp
     }
 
     /// The request's IRP at this moment, without a DDI's checks.
@@ -263,82 +244,15 @@ impl Request {
         self.body(m).device
     }
 
-    /// `WdfRequestGetIoQueue`.
+    /// The queue that gave the request to its driver, without a DDI's checks.
     #[inline]
     pub fn queue(self, m: &mut Machine) -> Option<Queue> {
         self.body(m).queue
     }
 
-    /// `WdfRequestGetStatus`: IoStatus.Status of the IRP as it is now.
-    pub fn status(self, m: &mut Machine) -> NtStatus {
-        self.io_status(m).status
-    }
-
-    /// `WdfRequestGetInformation`. Under the verifier 0 for a request that is completed.
-    ///
-    /// Source: S/core/fxrequest.cpp:300-345.
-    pub fn information(self, m: &mut Machine) -> u64 {
-        if self.verify_not_completed(m).is_err() {
-            return 0;
-        }
-        self.current_information(m)
-    }
-
-    pub(crate) fn current_information(self, m: &mut Machine) -> u64 {
-        self.io_status(m).information
-    }
-
-    fn io_status(self, m: &mut Machine) -> IoStatus {
-        self.current_irp(m).map(|irp| m[irp].io_status).unwrap_or_default()
-    }
-
-    /// `WdfRequestSetInformation`. Under the verifier nothing for a request that is completed.
-    pub fn set_information(self, m: &mut Machine, information: u64) {
-        if self.verify_not_completed(m).is_ok() {
-            let irp = self.require_irp(m, "WdfRequestSetInformation");
-            m[irp].io_status.information = information;
-        }
-    }
-
-    /// `WdfRequestGetParameters`. Under the verifier a request without an IRP, or without a location in it, has none.
-    ///
-    /// Source: S/core/fxrequest.cpp:1225-1290.
-    pub fn parameters(self, m: &mut Machine) -> RequestParameters {
-        if self.verify_stack_valid(m).is_err() {
-            return RequestParameters { major: Major::default(), parameters: Parameters::None };
-        }
-        let irp = self.require_irp(m, "WdfRequestGetParameters");
-        let location = m[irp].current();
-        RequestParameters { major: location.major, parameters: location.parameters }
-    }
-
-    /// The control code of an I/O control request.
-    pub fn ioctl_code(self, m: &mut Machine) -> Option<IoctlCode> {
-        match self.parameters(m).parameters {
-            Parameters::DeviceIoControl { code, .. } => Some(code),
-            _ => None,
-        }
-    }
-
-    /// `WdfRequestGetFileObject`. Under the verifier `None` for a request that the driver does not own.
-    ///
-    /// Source: S/core/fxrequestapi.cpp:2640-2690.
-    pub fn file_object(self, m: &mut Machine) -> Option<FileObject> {
-        if let Err(status) = self.verify_owned(m) {
-            let driver = self.driver(m);
-            trace(m, driver, &sites::GET_FILE_OBJECT_FAILED, [status.0.into()]);
-            return None;
-        }
-        self.file_of_irp(m)
-    }
-
-    /// `WdfRequestGetRequestorMode`. Under the verifier user mode for a request that is completed.
-    pub fn requestor_mode(self, m: &mut Machine) -> RequestorMode {
-        if self.verify_not_completed(m).is_err() {
-            return RequestorMode::User;
-        }
-        let irp = self.require_irp(m, "WdfRequestGetRequestorMode");
-        m[irp].requestor_mode
+    /// Information of the IRP, 0 without one.
+    fn current_information(self, m: &mut Machine) -> u64 {
+        self.current_irp(m).map_or(0, |irp| m[irp].io_status.information)
     }
 
     /// The IRP of a request that must have one here: in Windows a call would go through a null pointer.
@@ -379,6 +293,9 @@ pub(crate) fn disposed(m: &mut Machine, object: Object) {
     }
     if has_irp {
         layer::release_formatting(m, request);
+        if let Some(discard) = request.body(m).discard.take() {
+            discard(m, request);
+        }
     }
 }
 
@@ -386,6 +303,9 @@ pub(crate) fn disposed(m: &mut Machine, object: Object) {
 pub(crate) fn destroyed(m: &mut Machine, object: Object) {
     let request = Request(object);
     layer::release_formatting(m, request);
+    if let Some(discard) = request.body(m).discard.take() {
+        discard(m, request);
+    }
     let body = request.body(m);
     let irp = body.irp.take().filter(|_| body.ownership == Ownership::Internal);
     fx_mut(m).requests.release(object.id);

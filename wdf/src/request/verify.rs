@@ -20,7 +20,7 @@ impl RequestBody {
     /// A queue, or the framework before any queue, gave it to its driver, and the driver did not give it back.
     #[inline]
     pub(super) fn is_driver_owned(&self) -> bool {
-        self.queue.is_some() && !self.waiting || self.in_caller_context
+        self.queue.is_some() && !self.waiting || self.in_caller_context || self.driver_owned
     }
 }
 
@@ -123,10 +123,16 @@ impl Request {
         Err(status)
     }
 
-    /// VerifyRequestIsNotCompleted: it still has an IRP. Without the verifier nobody looks.
+    /// VerifyRequestIsNotCompleted. Without the verifier nobody looks.
+    #[inline]
     pub(super) fn verify_not_completed(self, m: &mut Machine) -> Result<(), NtStatus> {
+        if self.body(m).completed { self.say_completed(m) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn say_completed(self, m: &mut Machine) -> Result<(), NtStatus> {
         let driver = self.driver(m);
-        if self.current_irp(m).is_some() || !driver.verifier_on(m) {
+        if !driver.verifier_on(m) {
             return Ok(());
         }
         let status = STATUS_INTERNAL_ERROR;
@@ -162,8 +168,8 @@ impl Request {
         }
         self.verify_stack_valid(m)?;
         let body = self.body(m);
-        let (irp, ownership) = (body.irp, body.ownership);
-        if ownership != Ownership::Internal {
+        let irp = body.irp;
+        if body.can_complete {
             return Ok(());
         }
         let status = STATUS_INVALID_DEVICE_REQUEST;
@@ -173,10 +179,26 @@ impl Request {
         Err(status)
     }
 
+    /// VerifyPreProcessSendAndForget: a create whose file the framework keeps an object for has to come back. The call
+    /// goes on all the same.
+    pub(super) fn verify_may_be_forgotten(self, m: &mut Machine) {
+        let driver = self.driver(m);
+        if !driver.verifier_on(m) || !matches!(self.location_parameters(m), Some((Major::Create, _))) {
+            return;
+        }
+        if let Some(device) = self.device(m)
+            && device.body(m).files.wanted
+        {
+            trace(m, driver, &sites::FORGET_CREATE, [self.0.handle()]);
+            debug_break(m, driver);
+        }
+    }
+
     /// VerifyCompleteInternal: what the verifier looks at when a request is completed. None of it stops the call
     /// except too much Information, which is bug check 0x10D/6/4.
     #[cold]
     pub(super) fn verify_completion(self, m: &mut Machine, driver: Driver, irp: Irp, status: NtStatus) {
+        _ = self.verify_not_completed(m);
         let body = self.body(m);
         if body.cancelable && body.cancel.is_some() {
             trace(m, driver, &sites::REQUEST_COMPLETED_CANCELABLE, [self.0.handle()]);

@@ -1,5 +1,6 @@
 //! The ring.
 
+use super::format::FIRST_TEXT;
 use super::site::{Level, Site};
 
 /// The longest argument list of any site.
@@ -37,6 +38,8 @@ pub struct Log {
     bytes: u32,
     next_offset: u32,
     sequence: u32,
+    /// Texts that records name by number: few, such as the names of types.
+    texts: Vec<Box<str>>,
 }
 
 /// A line of a dumped log.
@@ -74,7 +77,7 @@ impl Log {
         // No more records than this fit; a power of two makes the index a mask.
         let most = (bytes / RECORD_BYTES + 1).next_power_of_two() as usize;
         let nothing = Record { site: &NOTHING, sequence: 0, offset: 0, arguments: [0; ARGUMENTS] };
-        Log { records: vec![nothing; most].into(), bytes, next_offset: 0, sequence: 0 }
+        Log { records: vec![nothing; most].into(), bytes, next_offset: 0, sequence: 0, texts: Vec::new() }
     }
 
     /// Writes a record.
@@ -91,6 +94,16 @@ impl Log {
         record.sequence = self.sequence;
         record.offset = offset;
         record.arguments[..N].copy_from_slice(&arguments);
+    }
+
+    /// A text as the word of a `%s` argument.
+    pub fn word_of_text(&mut self, text: &str) -> u64 {
+        let known = self.texts.iter().position(|known| **known == *text);
+        let at = known.unwrap_or_else(|| {
+            self.texts.push(text.into());
+            self.texts.len() - 1
+        });
+        FIRST_TEXT + at as u64
     }
 
     /// The records that nothing overwrote, newest first: those of this lap around the ring, and those of the lap before
@@ -132,7 +145,7 @@ impl Log {
                 sequence: record.sequence,
                 level: record.site.level,
                 function: record.site.function,
-                message: super::format::render(record.site.message, &record.arguments),
+                message: super::format::render(record.site.message, &record.arguments, &self.texts),
             })
             .collect()
     }

@@ -1,8 +1,12 @@
 //! The enumerations that log messages print by name.
 
-use vbus_wdm::{Major, PnpMinor, RelationType};
+use vbus_wdm::{DevicePowerState, Major, PnpMinor, PowerMinor, RelationType, SystemPowerState};
 
-use crate::pnp::states::{IdleState, PnpState, PowerPolicyState, PowerState};
+use crate::object::{DROPPED_NAMES, State};
+use crate::pnp::callbacks::PowerDeviceState;
+use crate::pnp::events::{PnpEvent, PolicyEvent, PowerEvent};
+use crate::pnp::idle::IdleEvent;
+use crate::pnp::states::{IdleState, PnpState, PowerPolicyState, PowerState, SelfManagedIoState};
 use crate::queue::POWER_STATES;
 
 /// The name of `word` in the enumeration that a format item `%!enumeration!` names.
@@ -12,32 +16,96 @@ pub(super) fn name(enumeration: &str, word: u64) -> Option<&'static str> {
         "pnpmn" => {
             return Some(u8::try_from(word).ok().and_then(PnpMinor::from_code).map_or("IRP_MN_?", PnpMinor::name));
         }
-        "sysctrl" => return system_control_name(word),
         "DEVICE_RELATION_TYPE" => return relation_name(word),
-        "WDF_DEVICE_PNP_STATE" => PnpState::NAMES,
-        "WDF_DEVICE_POWER_STATE" => PowerState::NAMES,
-        "WDF_DEVICE_POWER_POLICY_STATE" => PowerPolicyState::NAMES,
-        "FxPowerIdleStates" => IdleState::NAMES,
-        "FxChildListModificationState" => &["ModificationUnspecified", "ModificationInsert", "ModificationRemove"],
-        "FxChildListDescriptionState" => {
-            &["DescriptionUnspecified", "DescriptionPresentNeedsInstantiation", "DescriptionInstantiatedHasObject"]
+        "WDF_DEVICE_PNP_STATE" => return PnpState::name_of(word),
+        "WDF_DEVICE_POWER_STATE" => return PowerState::name_of(word),
+        "WDF_DEVICE_POWER_POLICY_STATE" => return PowerPolicyState::name_of(word),
+        "FxPowerIdleStates" => return IdleState::name_of(word),
+        "FxSelfManagedIoStates" => return SelfManagedIoState::name_of(word),
+        "FxPnpEvent" => return PnpEvent::name_of(word),
+        "FxPowerEvent" => return PowerEvent::name_of(word),
+        "FxPowerPolicyEvent" => return PolicyEvent::name_of(word),
+        "FxPowerIdleEvents" => IdleEvent::NAMES,
+        "WDF_POWER_DEVICE_STATE" => PowerDeviceState::NAMES,
+        "WDF_DEVICE_FAILED_ACTION" => {
+            &["WdfDeviceFailedUndefined", "WdfDeviceFailedAttemptRestart", "WdfDeviceFailedNoRestart"]
         }
+        "SYSTEM_POWER_STATE" => return SystemPowerState::from_number(word).map(SystemPowerState::name),
+        "DEVICE_POWER_STATE" => return DevicePowerState::from_number(word).map(DevicePowerState::name),
+        "pwrmn" => return PowerMinor::from_number(word).map(PowerMinor::name),
+        "BUS_QUERY_ID_TYPE" => ID_TYPES,
+        "WDF_CHILD_LIST_RETRIEVE_DEVICE_STATUS" => RETRIEVE_STATUSES,
+        "FxChildListModificationState" => MODIFICATIONS,
+        "FxChildListDescriptionState" => DESCRIPTIONS,
         "FxRequestIrpOwnership" => &["FxRequestDoesNotOwnIrp", "FxRequestOwnsIrp"],
         "FxIoStopProcessingForPowerAction" => STOP_ACTIONS,
         "FxIoQueuePowerState" => POWER_STATES,
         "WDF_IO_TARGET_STATE" => TARGET_STATES,
         "WDF_IO_QUEUE_STATE" => return queue_state_name(word),
+        "irql" => &["Low", "APC", "DPC"],
+        "FxObjectState" => State::NAMES,
+        "FxObjectDroppedEvent" => DROPPED_NAMES,
+        "WDF_EXECUTION_LEVEL" => EXECUTION_LEVELS,
+        "WDF_SYNCHRONIZATION_SCOPE" => SYNCHRONIZATION_SCOPES,
         "WDF_REQUEST_TYPE" => return request_type_name(word),
         _ => return None,
     };
     list.get(usize::try_from(word).ok()?).copied()
 }
 
+const EXECUTION_LEVELS: &[&str] = &[
+    "WdfExecutionLevelInvalid",
+    "WdfExecutionLevelInheritFromParent",
+    "WdfExecutionLevelPassive",
+    "WdfExecutionLevelDispatch",
+];
+
+const SYNCHRONIZATION_SCOPES: &[&str] = &[
+    "WdfSynchronizationScopeInvalid",
+    "WdfSynchronizationScopeInheritFromParent",
+    "WdfSynchronizationScopeDevice",
+    "WdfSynchronizationScopeQueue",
+    "WdfSynchronizationScopeNone",
+];
+
 const STOP_ACTIONS: &[&str] = &[
     "FxIoStopProcessingForPowerInvalid",
     "FxIoStopProcessingForPowerHold",
     "FxIoStopProcessingForPowerPurgeManaged",
     "FxIoStopProcessingForPowerPurgeNonManaged",
+];
+
+const ID_TYPES: &[&str] = &[
+    "BusQueryDeviceID",
+    "BusQueryHardwareIDs",
+    "BusQueryCompatibleIDs",
+    "BusQueryInstanceID",
+    "BusQueryDeviceSerialNumber",
+    "BusQueryContainerID",
+];
+
+const RETRIEVE_STATUSES: &[&str] = &[
+    "WdfChildListRetrieveDeviceUndefined",
+    "WdfChildListRetrieveDeviceSuccess",
+    "WdfChildListRetrieveDeviceNotYetCreated",
+    "WdfChildListRetrieveDeviceNoSuchDevice",
+];
+
+const MODIFICATIONS: &[&str] = &[
+    "ModificationUnspecified",
+    "ModificationInsert",
+    "ModificationRemove",
+    "ModificationRemoveNotify",
+    "ModificationClone",
+    "ModificationNeedsPnpRemoval",
+];
+
+const DESCRIPTIONS: &[&str] = &[
+    "DescriptionUnspecified",
+    "DescriptionPresentNeedsInstantiation",
+    "DescriptionInstantiatedHasObject",
+    "DescriptionReportedMissing",
+    "DescriptionNotPresent",
 ];
 
 const TARGET_STATES: &[&str] = &[
@@ -63,8 +131,16 @@ pub(super) fn string(word: u64) -> &'static str {
         0x1001 => "WDFDRIVER",
         0x1002 => "WDFDEVICE",
         0x1003 => "WDFQUEUE",
+        0x1007 => "WDFSTRING",
         0x1008 => "WDFREQUEST",
-        0x100A => "WDFMEMORY",
+        0x1009 => "WDFLOOKASIDE",
+        0x100E => "WDFCOLLECTION",
+        0x1015 => "WDFDPC",
+        0x1018 => "WDFFILEOBJECT",
+        0x1023 => "WDFWAITLOCK",
+        0x1024 => "WDFSPINLOCK",
+        0x1025 => "WDFWORKITEM",
+        0x1028 => "WDFTIMER",
         0x1029 => "WDFCHILDLIST",
         0x1200 => "WDFIOTARGET",
         _ => "WDFOBJECT",
@@ -90,25 +166,6 @@ fn major_name(word: u64) -> Option<&'static str> {
         Pnp,
     ];
     majors.into_iter().find(|&major| major as u64 == word).map(Major::name)
-}
-
-/// WMI minor codes, as a debugger without their names prints them.
-fn system_control_name(word: u64) -> Option<&'static str> {
-    const NAMES: [&str; 12] = [
-        "sysctrl:0",
-        "sysctrl:1",
-        "sysctrl:2",
-        "sysctrl:3",
-        "sysctrl:4",
-        "sysctrl:5",
-        "sysctrl:6",
-        "sysctrl:7",
-        "sysctrl:8",
-        "sysctrl:9",
-        "sysctrl:10",
-        "sysctrl:11",
-    ];
-    NAMES.get(usize::try_from(word).ok()?).copied()
 }
 
 fn relation_name(word: u64) -> Option<&'static str> {

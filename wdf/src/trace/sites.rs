@@ -5,20 +5,82 @@
 use super::site::{Level, Site};
 
 macro_rules! sites {
-    ($($name:ident = $level:ident $flag:ident $function:literal $message:literal;)+) => {
+    ($all:ident $($name:ident = $level:ident $flag:ident $function:literal $message:literal;)+) => {
         $(
             #[doc = concat!("`", $function, "`")]
             pub static $name: Site = Site::new($function, Level::$level, stringify!($flag), $message);
         )+
 
         /// All of them, in the order of the framework's source files.
-        pub static ALL: &[&Site] = &[$(&$name),+];
+        pub static $all: &[&Site] = &[$(&$name),+];
     };
 }
+pub(super) use sites;
+
+pub use super::child_sites::*;
+pub use super::pnp_sites::*;
 
 sites! {
+    ALL
+
     // K/core/tracing.cpp
     IFR_START = Information TRACINGDRIVER "FxIFRStart" "FxIFR logging started";
+
+    // S/object/*.cpp, S/inc/private/common/fxobject.hpp, fxvalidatefunctions.hpp, fxcallback*lock.hpp
+    OBJECT_STATE = Verbose TRACINGOBJECT "FxObject::SetObjectStateLocked" "Object %p, WDFOBJECT %p transitioning from %!FxObjectState! to %!FxObjectState!";
+    OBJECT_DROPPED = Information TRACINGOBJECT "FxObject::TraceDroppedEvent" "Object %p, WDFOBJECT %p, state %!FxObjectState! dropping event %!FxObjectDroppedEvent!";
+    USER_OBJECT_CREATED = Verbose TRACINGUSEROBJECT "imp_WdfObjectCreate" "Created UserObject Handle 0x%p";
+    USER_OBJECT_FAILED = Error TRACINGOBJECT "FxUserObject::_Create" "FxObject::Commit failed %!STATUS!";
+    CONTEXT_MISSING = Warning TRACINGHANDLE "FxObjectGetTypedContext" "Attempting to get context type %s from FxObject 0x%p";
+    CONTEXT_WITHOUT_TYPE = Warning TRACINGHANDLE "FxObjectAllocateContext" "Attributes %p ContextTypeInfo is NULL, %!STATUS!";
+    ATTRIBUTES_PARENT_REQUIRED = Error TRACINGDEVICE "FxValidateObjectAttributesForParentHandle" "ParentObject required in WDF_OBJECT_ATTRIBUTES %p, %!STATUS!";
+    ATTRIBUTES_PARENT_NOT_ALLOWED = Error TRACINGAPIERROR "FxValidateObjectAttributes" "Attributes %p does not allow a parent object to be set, set to %p, %!STATUS!";
+    ATTRIBUTES_SCOPE = Error TRACINGAPIERROR "FxValidateObjectAttributes" "Attributes %p does not allow synchronization scope too be set, but was set to %!WDF_SYNCHRONIZATION_SCOPE!, %!STATUS!";
+    ATTRIBUTES_LEVEL = Error TRACINGAPIERROR "FxValidateObjectAttributes" "Attributes %p does not allow execution level to be set, but was set to %!WDF_EXECUTION_LEVEL!, %!STATUS!";
+    ACQUIRE_WITHOUT_LOCK = Error TRACINGDEVICE "imp_WdfObjectAcquireLock" "Invalid to call on WDFOBJECT 0x%p";
+    RELEASE_WITHOUT_LOCK = Error TRACINGDEVICE "imp_WdfObjectReleaseLock" "Invalid to call on WDFOBJECT 0x%p";
+    LOCK_SPIN_TWICE = Fatal TRACINGDEVICE "FxCallbackSpinLock::Lock" "Recursive acquire of callback lock! 0x%p";
+    LOCK_MUTEX_TWICE = Fatal TRACINGDEVICE "FxCallbackMutexLock::Lock" "Recursive acquire of callback lock 0x%p";
+    LOCK_NOT_OWNED = Error TRACINGDEVICE "FxCallbackLock::CheckOwnership" "Callback: Driver released the callback lock 0x%p";
+    VERIFIED_LOCK_NOT_OWNED = Error TRACINGDEVICE "FxVerifierLock::Unlock" "Thread 0x%p Is Attempting to release a Lock 0x%p for Object 0x%p it does not own!";
+    POOL_DESTROY = Verbose TRACINGPOOL "FxPoolDestroy" "Destroying Pool 0x%p";
+    POOL_DUMP = Error TRACINGDEVICE "FxPoolDump" "FxPoolDump: NonPagedBytes %I64d, PagedBytes %I64d, NonPagedAllocations %d, PagedAllocations %d,PeakNonPagedBytes %I64d, PeakPagedBytes %I64d,FxPoolDump: PeakNonPagedAllocations %d, PeakPagedAllocations %d";
+    POOL_LEAK = Error TRACINGDEVICE "FxPoolDump" "FX_POOL 0x%p leaked non-paged memory alloc 0x%p (tracking block %p)";
+    VERIFIER_SECTION_UNLOCKED = Information TRACINGDRIVER "UnlockVerifierSection" "Decrement UnLock counter (%d) for Verifier Paged Memory with driver globals %p";
+
+    // S/core/fxdriver.cpp, fxdevicebase.cpp
+    DRIVER_UNLOADING = Verbose TRACINGDRIVER "FxDriver::Unload" "Unloading WDFDRIVER %p, PDRIVER_OBJECT_UM %p";
+    DRIVER_UNLOADED = Verbose TRACINGDRIVER "FxDriver::Unload" "Driver unload routine Exit WDFDRIVER %p, PDRIVER_OBJECT_UM %p";
+    NO_DEVICE_ABOVE = Error TRACINGOBJECT "FxDeviceBase::_SearchForDevice" "WDFHANDLE %p does not have a WDFDEVICE as an ancestor";
+
+    // S/core/fxtimer.cpp, fxtimerapi.cpp, fxworkitem.cpp; K/core/fxdpc.cpp
+    TIMER_PERIOD = Error TRACINGDEVICE "imp_WdfTimerCreate" "Period value %u for a periodic timer cannot be greater than MAXLONG, %!STATUS!";
+    TIMER_RESOLUTION = Error TRACINGDEVICE "imp_WdfTimerCreate" "UseHighResolutionTimer option sepcified with non zero tolerable delay %u %!STATUS!";
+    TIMER_PASSIVE_PERIODIC = Error TRACINGDEVICE "imp_WdfTimerCreate" "Passive level periodic timer is not supported. Use one shot timer and queue the next timer from the callback or use a dedicated thread, %!STATUS!";
+    TIMER_INCOMPATIBLE = Error TRACINGDEVICE "FxTimer::Initialize" "ParentObject %p cannot automatically synchronize callbacks with a Timer since it is configured for passive level callback constraints. Set AutomaticSerialization to FALSE. %!STATUS!";
+    TIMER_RUNNING_DOWN = Error TRACINGDEVICE "FxTimer::Start" "Calling WdfTimerStart when the timer object %p is running down will lead to a crash";
+    TIMER_BEING_STOPPED = Error TRACINGDEVICE "FxTimer::Start" "WDFTIMER 0x%p is been stopped by PRKTHREAD 0x%p. Ignoring the request to start timer";
+    TIMER_STOP_INSIDE = Error TRACINGDEVICE "FxTimer::Stop" "Calling WdfTimerStop from within the WDFTIMER %p callback will lead to deadlock, PRKTHREAD %p";
+    TIMER_STOPPED_TWICE = Error TRACINGDEVICE "FxTimer::Stop" "Detected multiple calls to WdfTimerStop for WDFTIMER 0x%p, stop in progress on PRKTHREAD 0x%p, current PRKTHREAD 0x%p";
+    TIMER_DELETED_INSIDE = Error TRACINGDEVICE "FxTimer::FlushAndRundown" "Deleting WDFTIMER %p from with in the callback will lead to deadlock, PRKTHREAD %p";
+    WORK_ITEM_INCOMPATIBLE = Error TRACINGDEVICE "FxWorkItem::Initialize" "ParentObject %p cannot automatically synchronize callbacks with a WorkItem since it is not configured for passive level callback constraints.  Use a WDFDPC instead or set AutomaticSerialization to FALSE.%!STATUS!";
+    WORK_ITEM_QUEUED = Verbose TRACINGDEVICE "FxWorkItem::Enqueue" "Previously queued WDFWORKITEM 0x%p is already pending. Ignoring the request to queue again";
+    WORK_ITEM_DELETED = Error TRACINGDEVICE "FxWorkItem::Enqueue" "WDFWORKITEM 0x%p is already deleted";
+    WORK_ITEM_FLUSH_INSIDE = Error TRACINGDEVICE "FxWorkItem::FlushAndWait" "Calling WdfWorkItemFlush from within the WDFWORKITEM %p callback will lead to deadlock, PRKTHREAD %p";
+    DPC_INCOMPATIBLE = Error TRACINGDEVICE "FxDpc::Initialize" "ParentObject %p can not automatically synchronize callbacks with a DPC since it is configured for passive level callback constraints. Set AutomaticSerialization to FALSE. %!STATUS!";
+
+    // S/core/fxmemory*.cpp, fxlookasidelistapi.cpp; S/support/fxcollectionapi.cpp, fxspinlock.cpp
+    MEMORY_EMPTY = Error TRACINGDEVICE "imp_WdfMemoryCreate" "BufferSize == 0 not allowed,  %!STATUS!";
+    MEMORY_COPY_TO_NOTHING = Error TRACINGDEVICE "imp_WdfMemoryCopyToBuffer" "Zero bytes to copy not allowed, %!STATUS!";
+    MEMORY_COPY_FROM_NOTHING = Error TRACINGDEVICE "imp_WdfMemoryCopyFromBuffer" "Zero bytes to copy not allowed, %!STATUS!";
+    MEMORY_READ_ONLY = Error TRACINGDEVICE "IFxMemory::CopyFromPtr" "Target WDFMEMORY 0x%p is ReadOnly";
+    MEMORY_PREALLOCATED_EMPTY = Error TRACINGDEVICE "imp_WdfMemoryCreatePreallocated" "Zero BufferSize not allowed, %!STATUS!";
+    MEMORY_ASSIGN_EMPTY = Error TRACINGDEVICE "imp_WdfMemoryAssignBuffer" "Zero BufferSize not allowed, %!STATUS!";
+    LOOKASIDE_EMPTY = Error TRACINGDEVICE "imp_WdfLookasideListCreate" "Zero BufferSize not allowed, %!STATUS!";
+    COLLECTION_NOT_CREATED = Error TRACINGERROR "imp_WdfCollectionCreate" "Could not create collection object: %!STATUS!";
+    COLLECTION_NO_INDEX = Error TRACINGERROR "imp_WdfCollectionRemoveItem" "Index %d is not valid in WDFCOLLECTION %p (count is %d), %!STATUS!";
+    COLLECTION_NOT_IN = Error TRACINGERROR "imp_WdfCollectionRemove" "WDFOBJECT %p not in WDFCOLLECTION %p, %!STATUS!";
+    SPIN_LOCK_NOT_HELD = Error TRACINGERROR "FxSpinLock::ReleaseLock" "WDFSPINLOCK %p being released by thread 0x%p, but was never acquired!";
 
     // S/core/fxdevice*.cpp, S/inc/private/common/FxVerifierLock.hpp, S/irphandlers/pnp
     DEVICE_REMOVE_LOCK_CONTROL = Error TRACINGAPIERROR "imp_WdfDeviceInitSetRemoveLockOptions" "WdfDeviceInitSetRemoveLockOptions is not supported on control devices";
@@ -30,6 +92,7 @@ sites! {
     OBJECT_TYPE_MISMATCH = Error TRACINGDEVICE "FxObjectHandleGetPtrQI" "Object Type Mismatch, Handle 0x%p, Type 0x%x, Obj 0x%p, SB 0x%x";
     DELETE_WHILE_SENT = Error TRACINGREQUEST "FxRequestBase::Vf_VerifyDispose" "Driver is trying to delete WDFREQUEST 0x%p while it is still active on WDFIOTARGET 0x%p. ";
     OBJECT_NO_DELETE = Error TRACINGDEVICE "imp_WdfObjectDelete" "Attempt to Delete an Object Which does not allow WdfDeleteObject Handle 0x%p, %!STATUS!";
+    PNP_REMOVE_CHILD_LIST = Verbose TRACINGPNP "FxPkgPnp::RemoveChildList" "Removing FxChildList %p, WDFCHILDLIST %p";
     PNP_ADD_CHILD_LIST = Verbose TRACINGPNP "FxPkgPnp::AddChildList" "Adding FxChildList %p, WDFCHILDLIST %p";
 
     // S/irphandlers/io/fxpkgio.cpp
@@ -49,6 +112,11 @@ sites! {
 
     // S/irphandlers/io/fxioqueue.cpp
     QUEUE_INITIALIZE = Verbose TRACINGIO "FxIoQueue::Initialize" "EvtIoDefault 0x%p, EvtIoRead 0x%p, EvtIoWrite 0x%p, EvtIoDeviceControl 0x%p for WDFQUEUE 0x%p";
+    QUEUE_NO_DEVICE = Error TRACINGIO "FxPkgIo::CreateQueue" "QueueAttributes->ParentObject 0x%p must have WDFDEVICE as an eventual ancestor, %!STATUS!";
+    QUEUE_OTHER_DEVICE = Error TRACINGIO "FxPkgIo::CreateQueue" "Attributes->ParentObject 0x%p ancestor is WDFDEVICE %p, but not the same WDFDEVICE 0x%p passed to WdfIoQueueCreate, %!STATUS!";
+    QUEUE_OTHER_LEVEL = Error TRACINGIO "FxIoQueue::ConfigureConstraints" "WDFQUEUE 0x%p Synchronization scope is set to device but the Device ExecutionLevel: 0x%x doesn't match Queue ExecutionLevel: 0x%x, %!STATUS!";
+    QUEUE_NOT_PASSIVE = Warning TRACINGIO "FxIoQueue::CanThreadDispatchEventsLocked" "Current thread 0x%p is not at the passive-level %!irql!, posting to worker thread for WDFQUEUE 0x%p";
+    QUEUE_LOCK_HELD = Warning TRACINGIO "FxIoQueue::CanThreadDispatchEventsLocked" "Presentation lock for WDFQUEUE 0x%p is already held, deferring to dpc or workitem";
     QUEUE_CREATED = Verbose TRACINGIO "imp_WdfIoQueueCreate" "Created WDFQUEUE 0x%p";
     QUEUE_STOP_DELETED = Error TRACINGIO "FxIoQueue::QueueIdle" "WDFQUEUE 0x%p is already deleted, %!STATUS!";
     QUEUE_PURGE_DELETED = Error TRACINGIO "FxIoQueue::QueuePurge" "WDFQUEUE 0x%p is already deleted %!STATUS!";
@@ -121,6 +189,8 @@ sites! {
     QUEUE_CALL_CANCEL = Information TRACINGIO "FxIoQueue::ProcessCancelledRequests" "Calling CancelRoutine routine for WDFREQUEST 0x%p on WDFQUEUE 0x%p";
 
     // S/irphandlers/general/fxpkggeneral.cpp
+    FILE_SCOPE_QUEUE = Error TRACINGDEVICE "FxPkgGeneral::ConfigureConstraints" "WdfSynchronizationScopeQueue is not allowed on FileObject, %!STATUS!";
+    FILE_SCOPE_DEVICE = Error TRACINGDEVICE "FxPkgGeneral::ConfigureConstraints" "WdfSynchronizationScopeDevice or WdfSynchronizationScopeInheritFromParent allowed only if the parent WDFDEVICE 0x%p, ExecutionLevel is passive, %!STATUS!";
     GENERAL_NO_FILE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Could not create WDFFILEOBJECT for WDFDEVICE 0x%p, failing IRP_MJ_CREATE %!STATUS!";
     GENERAL_EXCLUSIVE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Exclusive WDFDEVICE 0x%p, only one open handle is allowed";
     GENERAL_NOT_QUEUED = Error TRACINGIO "FxPkgGeneral::OnCreate" "Couldn't forward request to the WDFQUEUE 0x%p, %!STATUS!";
@@ -146,7 +216,12 @@ sites! {
     GENERAL_DISPATCH = Verbose TRACINGIO "FxPkgGeneral::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ! IRP 0x%p";
 
     // S/core/fxrequest.cpp, S/inc/private/common/fxrequest.hpp, S/core/fxrequestbase.cpp, S/core/fxrequestapi.cpp
+    REQUEST_NOT_CREATED = Error TRACINGREQUEST "FxRequest::_Create" "Handle create failed %!STATUS!";
     REQUEST_CREATE = Verbose TRACINGREQUEST "FxRequest::_Create" "Irp %p Ownership %!FxRequestIrpOwnership! FxRequest %p, status %!STATUS!";
+    NULL_PARAMETER = Fatal TRACINGERROR "FxVerifierNullBugCheck" "NULL Required Parameter Passed to a DDI\nFxDriverGlobals 0x%p";
+    GET_QUEUE_NONE = Verbose TRACINGREQUEST "imp_WdfRequestGetIoQueue" "WDFREQUEST %p doesn't belong to any queue";
+    GET_QUEUE_OF_CREATE = Error TRACINGIO "imp_WdfRequestGetIoQueue" "Getting queue handle for Create request is not allowed for WDFREQUEST 0x%p";
+    GET_PROCESS_COMPLETED = Error TRACINGREQUEST "FxRequest::GetRequestorProcessId" "Unable to obtain requestor ID. WDFREQUEST 0x%p is already completed, %!STATUS!";
     REQUEST_COMPLETE = Verbose TRACINGREQUEST "FxRequest::Complete" "Completing WDFREQUEST 0x%p for IRP 0x%p with Information 0x%I64x, %!STATUS!";
     REQUEST_COMPLETE_BOOST = Verbose TRACINGREQUEST "FxRequest::CompleteWithPriority" "Completing WDFREQUEST 0x%p for IRP 0x%p with Information 0x%I64x, %!STATUS!";
     OBJECT_FREED = Fatal TRACINGOBJECT "FxObject::~FxObject" "Handle %s %p (raw object %p) was freed using WdfObjectDereference(), not WdfObjectDelete()";
@@ -155,6 +230,8 @@ sites! {
     REQUEST_CANCELABLE = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsNotCancelable" "WDFREQUEST 0x%p should be unmarked cancelable by calling WdfRequestUnmarkCancelable, %!STATUS!";
     REQUEST_COMPLETED_CANCELABLE = Error TRACINGREQUEST "FxRequest::Vf_VerifyCompleteInternal" "Completing Cancelable WDFREQUEST %p.  This results in a race condition in the device driver that can cause double completions.  Call WdfRequestUnmarkCancelable before WdfRequestComplete.  If WdfRequestUnmarkCancelable returns STATUS_CANCELLED, do not complete the request until the EvtIoCancel handler is called.  The straightforward way to ensure this is to complete a canceled request from the EvIoCancel callback.";
     REQUEST_TOO_MUCH_INFORMATION = Error TRACINGREQUEST "FxRequest::Vf_VerifyCompleteInternal" "WDFREQUEST %p, MJ 0x%x, Information 0x%I64x is greater then buffer length 0x%x";
+    FORGET_WITH_ROUTINE = Error TRACINGREQUEST "FxRequest::Vf_VerifyPreProcessSendAndForget" "WDFREQUEST %p cannot send and forget will not execute completion routine %p";
+    FORGET_CREATE = Error TRACINGREQUEST "FxRequest::Vf_VerifyPreProcessSendAndForget" "WDFREQUEST %p cannot send and forget a create request which has a WDFFILEOBJECT created for it, it must have a completion routine and be post processsed";
     REQUEST_NOT_FOUND = Error TRACINGIO "FxRequest::Vf_VerifyRequestIsTagRequest" "Request 0x%p is not returned by WdfIoQueueFindRequest, %!STATUS!";
     REQUEST_WITHOUT_IRP = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsCurrentStackValid" "WDFREQUEST %p doesn't have an IRP, %!STATUS!";
     REQUEST_BAD_LOCATION = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsCurrentStackValid" "IRP %p of WDFREQUEST %p doesn't have a valid stack location, %!STATUS!";
@@ -168,14 +245,21 @@ sites! {
     MARK_WITHOUT_QUEUE = Error TRACINGREQUEST "imp_WdfRequestMarkCancelable" "WDFREQUEST %p doesn't belong to any queue";
     MARK_EX_WITHOUT_QUEUE = Error TRACINGREQUEST "imp_WdfRequestMarkCancelableEx" "WDFREQUEST %p doesn't belong to any queue %!STATUS!";
     UNMARK_WITHOUT_QUEUE = Error TRACINGREQUEST "imp_WdfRequestUnmarkCancelable" "WDFREQUEST %p doesn't belong to any queue %!STATUS!";
+    MEMORY_NOT_LENT = Error TRACINGREQUEST "FxRequest::ReleaseIrpReference" "Attempt to release an IRP reference without adding one first WDFREQUEST 0x%p";
     REQUEST_MEMORY_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFREQUEST 0x%p, PIRP 0x%p, Major Function 0x%x,  completed with outstanding references on WDFMEMORY 0x%p or 0x%p retrieved from this request";
     REQUEST_INPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
     REQUEST_OUTPUT_LENT = Fatal TRACINGREQUEST "FxRequest::CompleteInternal" "IOCTL output WDFMEMORY 0x%p, buffer %p, PMDL %p, length %I64d bytes";
+    REQUEST_DISPOSE_DEFERRED = Error TRACINGREQUEST "FxRequest::Vf_VerifierBreakpoint_RequestEarlyDisposeDeferred" "WDFREQUEST %p deferred the dispose operation. Usually this indicates that some child object of the WDFREQUEST requires passive level disposal (e.g. WDFTIMER). This is not supported. Either ensure that the WDFREQUEST always completes at passive level, or do not parent the object to the WDFREQUEST.";
+    REQUEST_COPY_OF_NOTHING = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Driver that handled WDFREQUEST 0x%p is requesting data to   be written back to the UserBuffer by returing a non zero value  in the Irp 0x%p Information field even though the OutputBufferLength  is zero";
     REQUEST_CONVERT = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Converting WDF NTSTATUS value 0x%x...";
     REQUEST_CONVERT_UNKNOWN = Error TRACINGREQUEST "FxRequest::CompleteInternal" "Unknown WDF NTSTATUS 0x%x";
     REQUEST_CONVERTED = Error TRACINGREQUEST "FxRequest::CompleteInternal" "... to %!STATUS!";
     REQUEST_IS_COMPLETED = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsNotCompleted" "WDFREQUEST 0x%p is already completed, %!STATUS!";
     GET_IRP_COMPLETED = Error TRACINGREQUEST "imp_WdfRequestWdmGetIrp" "WDFREQUEST is already completed 0x%p, %!STATUS!";
+    REUSE_WITHOUT_IRP = Error TRACINGREQUEST "FxRequest::Reuse" "Driver is trying to reuse WDFREQUEST 0x%p without specifying an IRP with WDF_REQUEST_REUSE_MUST_COMPLETE flag, %!STATUS!";
+    REUSE_INTERNAL_IRP = Error TRACINGREQUEST "FxRequest::Reuse" "Driver is trying to reuse WDFREQUEST 0x%p holding aninternal allocated IRP with WDF_REQUEST_REUSE_MUST_COMPLETE flag, %!STATUS!";
+    REUSE_REFERENCED = Error TRACINGREQUEST "FxRequest::Reuse" "Driver is trying to reuse WDFREQUEST 0x%p with WDF_REQUEST_REUSE_MUST_COMPLETE flag while request is being referenced, reference count:%d, %!STATUS!";
+    REUSE_BAD_LOCATION = Error TRACINGREQUEST "FxRequest::Reuse" "IRP %p of WDFREQUEST %p doesn't have a valid stack location, %!STATUS!";
     REUSE_WHILE_SENT = Error TRACINGREQUEST "FxRequest::Reuse" "Driver is trying to reuse WDFREQUEST 0x%p while it is still active on WDFIOTARGET 0x%p. ";
     TARGET_CLOSED = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "WDFIOTARGET %p is closed, cannot validate, %!STATUS!";
     IRP_NOT_ALLOCATED = Error TRACINGIOTARGET "FxRequestBase::ValidateTarget" "Could not allocate irp for WDFREQUEST %p for WDFIOTARGET %p, %!STATUS!";
@@ -210,6 +294,7 @@ sites! {
     OUTPUT_NO_MDL = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMemoryObject" "WDFREQUEST 0x%p, METHOD_IN_DIRECT IOCTL PMDL is NULL, %!STATUS!";
     MDL_USER_POINTER = Error TRACINGREQUEST "FxRequest::GetMdl" "Attempt to get UserMode MDL for METHOD_NEITHER DeviceControl 0x%x, WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
     MDL_USER_POINTER_HINT = Error TRACINGREQUEST "FxRequest::GetMdl" "Driver must use METHOD_BUFFERED or METHOD_xx_DIRECT I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory";
+    MDL_OTHER_MAJOR = Error TRACINGREQUEST "FxRequest::GetMdl" "WDFREQUEST %p no Automatic MDL mapping for buffered requestmajor function 0x%x available for WDFDEVICE 0x%p, %!STATUS!";
     MDL_DIRECT_NONE = Error TRACINGREQUEST "FxRequest::GetMdl" "WDFREQUEST 0x%p for a direct io device, PMDL is NULL, %!STATUS!";
     MDL_NEITHER = Error TRACINGREQUEST "FxRequest::GetMdl" "Attempt to get UserMode Buffer Pointer for WDFDEVICE 0x%p, WDFREQUEST 0x%p, %!STATUS!";
     MDL_NEITHER_HINT = Error TRACINGREQUEST "FxRequest::GetMdl" "Driver must use buffered or direct I/O for this call, or use WdfDeviceInitSetIoInCallerContextCallback to probe and lock user mode memory";
@@ -223,6 +308,12 @@ sites! {
     OUTPUT_MDL_EMPTY = Error TRACINGREQUEST "FxRequest::GetDeviceControlOutputMdl" "WDFREQUEST 0x%p, SystemBuffer length is 0, %!STATUS!";
     INPUT_MDL_OF_READ = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveInputWdmMdl" "This call is not valid on the Read request, you should call WdfRequestRetrieveOutputMdl to get the Mdl for WFDREQUEST 0x%p,  %!STATUS!";
     OUTPUT_MDL_OF_WRITE = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveOutputWdmMdl" "This call is not valid on the Write request, you should call WdfRequestRetrieveInputMemory to get the Memory for WDFREQUEST 0x%p, %!STATUS!";
+    PROBE_READ_FAILED = Error TRACINGREQUEST "imp_WdfRequestProbeAndLockUserBufferForRead" "ProbeAndLockForRead failed with %!STATUS!";
+    PROBE_WRITE_FAILED = Error TRACINGREQUEST "imp_WdfRequestProbeAndLockUserBufferForWrite" "ProbeAndLockForWrite failed with %!STATUS!";
+    PROBE_READ_EMPTY = Error TRACINGREQUEST "FxRequest::ProbeAndLockForRead" "Length of zero not allowed, %!STATUS!";
+    PROBE_READ_NO_IRP = Error TRACINGREQUEST "FxRequest::ProbeAndLockForRead" "WDFREQUEST %p has already been completed or has no PIRP assignment, %!STATUS!";
+    PROBE_WRITE_EMPTY = Error TRACINGREQUEST "FxRequest::ProbeAndLockForWrite" "Length of zero not allowed, %!STATUS!";
+    PROBE_WRITE_NO_IRP = Error TRACINGREQUEST "FxRequest::ProbeAndLockForWrite" "WDFREQUEST %p has already been completed or has no PIRP assignment, %!STATUS!";
     UNSAFE_INPUT_OF_READ = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "This call is not valid on read request, you should call WdfRequestRetrieveUnsafeUserOutputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
     UNSAFE_INPUT_INTERNAL = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "This call is not valid on internal-ioctl request, you should call safer WdfRequestRetrieveInputBuffer to get the buffer for WDFREQUEST 0x%p, %!STATUS!";
     UNSAFE_CONTROL_INPUT_TOO_SHORT = Verbose TRACINGREQUEST "imp_WdfRequestRetrieveUnsafeUserInputBuffer" "WDFREQUEST %p buffer size %d is less than RequiredLength %I64d, %!STATUS!";
@@ -235,6 +326,77 @@ sites! {
     REQUEST_NOT_IN_CALLER_CONTEXT = Error TRACINGREQUEST "FxRequest::Vf_VerifyRequestIsInCallerContext" "This call is valid only in EvtIoInCallerContext callback, WDFREQUEST 0x%p, %!STATUS!";
 
     // S/targets/general/fxiotarget.cpp, fxiotargetapi.cpp, fxiotargetremote.cpp
+    TARGET_PARENT_NO_DEVICE = Error TRACINGIOTARGET "FxIoTargetRemote::_Create" "Attributes->ParentObject 0x%p must have WDFDEVICE as an eventual ancestor, %!STATUS!";
+    TARGET_PARENT_OTHER_DEVICE = Error TRACINGIOTARGET "FxIoTargetRemote::_Create" "Attributes->ParentObject 0x%p ancestor is WDFDEVICE %p, but not the same WDFDEVICE 0x%p passed to WdfIoTargetCreate, %!STATUS!";
+    GET_DEVICE_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetGetDevice" "enter WDFIOTARGET 0x%p";
+    GET_DEVICE_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetGetDevice" "exit WDFIOTARGET 0x%p, WDFDEVICE 0x%p";
+    GET_DEVICE_OBJECT_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetDeviceObject" "enter WDFIOTARGET 0x%p";
+    GET_DEVICE_OBJECT_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetDeviceObject" "exit WDFIOTARGET 0x%p, WDM DevObj 0x%p";
+    GET_PDO_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetPhysicalDevice" "enter WDFIOTARGET 0x%p";
+    GET_PDO_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetPhysicalDevice" "exit WDFIOTARGET 0x%p, WDM PDO 0x%p";
+    GET_FILE_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetFileObject" "enter WDFIOTARGET 0x%p";
+    GET_FILE_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetFileObject" "exit WDFIOTARGET 0x%p, WDM FileObj 0x%p";
+    GET_HANDLE_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetFileHandle" "enter WDFIOTARGET 0x%p";
+    GET_HANDLE_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetWdmGetTargetFileHandle" "exit WDFIOTARGET 0x%p, WDM file handle 0x%p";
+    QUERY_PROPERTY_NO_PDO = Error TRACINGIOTARGET "imp_WdfIoTargetQueryTargetProperty" "WDFIOTARGET 0x%p has no PDO (not opened yet?), %!STATUS!";
+    QUERY_PROPERTY_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetQueryTargetProperty" "exit WDFIOTARGET 0x%p, Property %d, %!STATUS!";
+    ALLOC_PROPERTY_NO_PDO = Error TRACINGIOTARGET "imp_WdfIoTargetAllocAndQueryTargetProperty" "WDFIOTARGET %p has no PDO (not opened yet?), %!STATUS!";
+    ALLOC_PROPERTY_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetAllocAndQueryTargetProperty" "exit WDFIOTARGET 0x%p, Property %d, %!STATUS!";
+    OPEN_NO_DEVICE = Error TRACINGIOTARGET "FxIoTargetValidateOpenParams" "Expected non NULL TargetDeviceObject in OpenParams, %!STATUS!";
+    OPEN_NO_FILE = Error TRACINGIOTARGET "FxIoTargetValidateOpenParams" "OpenParams %p TargetFileObject is NULL but a state callback (query remove %p, remove canceled %p, remove complete %p) was specified, %!STATUS!";
+    OPEN_NO_NAME = Error TRACINGIOTARGET "FxIoTargetValidateOpenParams" "Expected valid OpenParams TargetDeviceName string, %!STATUS!";
+    OPEN_LOCAL_BY_FILE = Error TRACINGIOTARGET "FxIoTargetValidateOpenParams" "The open type WdfIoTargetOpenLocalTargetByFile is not supported in KMDF drivers. It is supported in UMDF drivers only, %!STATUS!";
+    OPEN_TYPE = Error TRACINGIOTARGET "FxIoTargetValidateOpenParams" "OpenParams Type (%d) incorrect, %!STATUS!";
+    REOPEN_NOT_BY_NAME = Error TRACINGIOTARGET "FxIoTargetRemote::Open" "Reopen only supported if the open type is WdfIoTargetOpenByName WDFIOTARGET %p %!STATUS!";
+    REMOTE_NO_DEVICE = Error TRACINGIOTARGET "FxIoTargetRemote::OpenTargetHandle" "WDFIOTARGET %p, could not convert filobj %p to devobj";
+    REMOTE_NO_IRP = Error TRACINGIOTARGET "FxIoTargetRemote::GetTargetDeviceRelations" "Unable to allocate memory for IRP WDFIOTARGET %p, %!STATUS!";
+    CLOSE_WHILE_OPENING = Verbose TRACINGIOTARGET "FxIoTargetRemote::Close" "Closing WDFIOTARGET %p which is opening, waiting on event %p";
+    NOTIFIED_QUERY_REMOVE = Verbose TRACINGIOTARGET "FxIoTargetRemote::_PlugPlayNotification" "WDFIOTARGET %p: query remove notification";
+    DEFAULT_QUERY_REMOVE = Verbose TRACINGIOTARGET "FxIoTargetRemote::_PlugPlayNotification" "WDFIOTARGET %p: query remove, default action (close for QR)";
+    NOTIFIED_REMOVE_COMPLETE = Verbose TRACINGIOTARGET "FxIoTargetRemote::_PlugPlayNotification" "WDFIOTARGET %p: remove complete notification";
+    DEFAULT_REMOVE_COMPLETE = Verbose TRACINGIOTARGET "FxIoTargetRemote::_PlugPlayNotification" "WDFIOTARGET %p: remove complete, default action (close)";
+    NOTIFIED_REMOVE_CANCELED = Verbose TRACINGIOTARGET "FxIoTargetRemote::_PlugPlayNotification" "WDFIOTARGET %p: remove canceled notification";
+    DEFAULT_REMOVE_CANCELED = Verbose TRACINGIOTARGET "FxIoTargetRemote::_PlugPlayNotification" "WDFIOTARGET %p: remove canceled, default action (reopen)";
+    SETTING_DISPOSE_EVENT = Information TRACINGIOTARGET "FxIoTarget::PrintDisposeMessage" "WDFIOTARGET %p, setting Dispose event %p";
+    START_WHILE_STOPPING = Warning TRACINGIOTARGET "FxIoTarget::GotoStartState" "WDFIOTARGET %p is being started while it is being stopped or purged by another thread. WdfIoTargetStart and WdfIoTargetStop/WdfIoTargetPurge must be called synchronously. After the driver calls one of these functions, it must not call the other function before the first one returns.";
+    STOP_WHILE_STOPPING = Warning TRACINGIOTARGET "FxIoTarget::GotoStopState" "WDFIOTARGET %p is already in the process of being stopped or purged from another thread. Driver must wait for the first WdfIoTargetStop or WdfIoTargetPurge to complete before calling it again.";
+    PURGE_WHILE_PURGING = Error TRACINGIOTARGET "FxIoTarget::GotoPurgeState" "WDFIOTARGET %p is already in the process of being purged or stopped from another thread. Driver must wait for the first WdfIoTargetPurge or WdfIoTargetStop to complete before calling it again.";
+    REMOVE_WHILE_STOPPING = Warning TRACINGIOTARGET "FxIoTarget::GotoRemoveState" "WDFIOTARGET %p is being deleted while it is being stopped/purged by another thread. Driver must wait for WdfIoTargetStop or WdfIoTargetPurge to complete before deleting the object.";
+    NOT_RESENT = Verbose TRACINGIOTARGET "FxIoTarget::DrainPendedRequestsLocked" "WDFIOTARGET %p, WDFREQUEST %p is being canceled on another thread, allowing other thread to complete request, not resending";
+    TIMER_NOT_CANCELLED = Verbose TRACINGIO "FxRequestBase::CancelTimer" "Request %p, did not cancel timer";
+    OPTIONS_FLAGS = Error TRACINGAPIERROR "FxValidateRequestOptions" "Options %p Flags 0x%x invalid, valid mask is 0x%x";
+    COMPLETION_PARAMS_NONE = Error TRACINGREQUEST "FxRequest::CopyCompletionParams" "WdfRequestGetCompletionParams will not return valid information if the request is not formatted using WdfIoTargetFormatxxx DDIs";
+    SELF_NO_QUEUE = Error TRACINGIOTARGET "FxIoTargetSelf::Send" "Send WDFIOTARGET %p, No Dispatch Queue Found for Major Function %d";
+    SELF_NOT_IO = Error TRACINGIOTARGET "FxIoTargetSelf::Send" "Only Read/Write/Control/Internal-Control IRPs can be forwarded to Self IO Target 0x%p, %!IRPMJ!, IRP_MN %x, Device 0x%p, %!STATUS!";
+    SELF_OTHER_DEVICE = Error TRACINGIO "imp_WdfIoTargetSelfAssignDefaultIoQueue" "Input WDFQUEUE 0x%p belongs to WDFDEVICE 0x%p, but Self Io Target 0x%p corresponds to the WDFDEVICE 0x%p, %!STATUS!";
+    SELF_FINISHED = Error TRACINGPNP "imp_WdfIoTargetSelfAssignDefaultIoQueue" "Queue cannot be configured for automatic dispatching after WdfControlDeviceFinishInitializingis called on the WDFDEVICE %p is called %!STATUS!";
+    SELF_STARTED = Error TRACINGPNP "imp_WdfIoTargetSelfAssignDefaultIoQueue" "Queue cannot be configured for automatic dispatchingafter the WDFDEVICE %p is started, %!STATUS!";
+    OTHERS_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetFormatRequestForInternalIoctlOthers" "Enter: WDFIOTARGET 0x%p, WDFREQUEST 0x%p, IOCTL 0x%x, WDFMEMORY 1 0x%p, 2 0x%p, 3 0x%p";
+    OTHERS_OFFSETS = Error TRACINGIOTARGET "imp_WdfIoTargetFormatRequestForInternalIoctlOthers" "Invalid OtherArg%d memory offsets, %!STATUS!";
+    OTHERS_EXIT = Verbose TRACINGIOTARGET "imp_WdfIoTargetFormatRequestForInternalIoctlOthers" "Exit: WDFIOTARGET %p, WDFREQUEST %p, IOCTL 0x%x, Arg Handles %p %p %p, status %!STATUS!";
+    SEND_IO_ENTER = Verbose TRACINGIOTARGET "FxIoTargetSendIo" "enter:  WDFIOTARGET 0x%p, WDFREQUEST 0x%p, MJ code 0x%x";
+    SEND_IO_OPTIONS = Error TRACINGIOTARGET "FxIoTargetSendIo" "invalid options, %!STATUS!";
+    SEND_IO_DESCRIPTOR = Error TRACINGIOTARGET "FxIoTargetSendIo" "invalid input buffer descriptor 0x%p, %!STATUS!";
+    SEND_IO_SUBMITTED = Verbose TRACINGIOTARGET "FxIoTargetSendIo" "WDFIOTARGET 0x%p, WDFREQUEST 0x%p being submitted";
+    SEND_IO_NOT_FORMATTED = Error TRACINGIOTARGET "FxIoTargetSendIo" "could not format MJ 0x%x request, %!STATUS!";
+    SEND_IOCTL_ENTER = Verbose TRACINGIOTARGET "FxIoTargetSendIoctl" "enter:  WDFIOTARGET 0x%p, WDFREQUEST 0x%p, IOCTL 0x%x, internal %d";
+    SEND_IOCTL_OPTIONS = Error TRACINGIOTARGET "FxIoTargetSendIoctl" "invalid options, %!STATUS!";
+    SEND_IOCTL_INPUT = Error TRACINGIOTARGET "FxIoTargetSendIoctl" "invalid input buffer descriptor 0x%p, %!STATUS!";
+    SEND_IOCTL_OUTPUT = Error TRACINGIOTARGET "FxIoTargetSendIoctl" "invalid output buffer descriptor 0x%p, %!STATUS!";
+    SEND_IOCTL_SUBMITTED = Verbose TRACINGIOTARGET "FxIoTargetSendIoctl" "WDFIOTARGET 0x%p, WDFREQUEST 0x%p being submitted";
+    SEND_IOCTL_NOT_FORMATTED = Error TRACINGIOTARGET "FxIoTargetSendIoctl" "could not format IOCTL 0x%x request, %!STATUS!";
+    SEND_OTHERS_ENTER = Verbose TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "enter:  WDFIOTARGET 0x%p, WDFREQUEST 0x%p, IOCTL 0x%x, Args %p %p %p";
+    SEND_OTHERS_OPTIONS = Error TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "Invalid options, %!STATUS!";
+    SEND_OTHERS_1 = Error TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "invalid OtherArg1 buffer descriptor 0x%p, %!STATUS!";
+    SEND_OTHERS_2 = Error TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "invalid OtherArg2 buffer descriptor 0x%p, %!STATUS!";
+    SEND_OTHERS_4 = Error TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "invalid OtherArg4 buffer descriptor 0x%p, %!STATUS!";
+    SEND_OTHERS_SUBMITTED = Verbose TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "WDFIOTARGET 0x%p, WDFREQUEST 0x%p being submitted";
+    SEND_OTHERS_NOT_FORMATTED = Error TRACINGIOTARGET "imp_WdfIoTargetSendInternalIoctlOthersSynchronously" "Could not format IOCTL 0x%x request, %!STATUS!";
+    SYNC_DESTROYED = Verbose TRACINGIO "FxSyncRequest::SelfDestruct" "SyncRequest %p, signaling event %p on SelfDestruct";
+    DESCRIPTOR_NO_BUFFER = Error TRACINGAPIERROR "FxRequestBuffer::ValidateMemoryDescriptor" "A NULL Buffer is not allowed";
+    DESCRIPTOR_NO_MDL = Error TRACINGAPIERROR "FxRequestBuffer::ValidateMemoryDescriptor" "A NULL MDL is not allowed";
+    DESCRIPTOR_NO_MEMORY = Error TRACINGAPIERROR "FxRequestBuffer::ValidateMemoryDescriptor" "A NULL WDFMEMORY handle is not allowed";
+    DESCRIPTOR_OFFSETS = Error TRACINGAPIERROR "FxRequestBuffer::ValidateMemoryDescriptor" "Memory offset values are not valid %!STATUS!";
     NOT_FORMATTED = Error TRACINGIOTARGET "FxIoTarget::Vf_VerifySubmitLocked" "WDFREQUEST %p has not been formatted, cannot send, %!STATUS!";
     TOO_FEW_LOCATIONS = Error TRACINGIOTARGET "FxIoTarget::Vf_VerifySubmitLocked" "WDFREQUEST %p, PIRP %p does not have enough stack locations %d for this WDFIOTARGET %p (requires %d locations),  %!STATUS!";
     ALREADY_SENT = Error TRACINGIOTARGET "FxIoTarget::SubmitLocked" "WDFREQUEST %p already sent to a target";
@@ -329,23 +491,4 @@ sites! {
     ADD_DEVICE_ENTER = Verbose TRACINGPNP "FxDriver::AddDevice" "Enter AddDevice PDO %p";
     ADD_DEVICE_EXIT = Verbose TRACINGPNP "FxDriver::AddDevice" "Exit, status %!STATUS!";
 
-    // K/core/fxchildlist.cpp, fxchildlistapi.cpp
-    CHILD_ADD_ENTER = Verbose TRACINGPNP "imp_WdfChildListAddOrUpdateChildDescriptionAsPresent" "Enter: WDFCHILDLIST %p";
-    CHILD_ADD_EXIT = Verbose TRACINGPNP "imp_WdfChildListAddOrUpdateChildDescriptionAsPresent" "Exit: WDFCHILDLIST %p, %!STATUS!";
-    CHILD_MISSING_ENTER = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Enter: WDFCHILDLIST %p";
-    CHILD_MISSING_EXIT = Verbose TRACINGPNP "imp_WdfChildListUpdateChildDescriptionAsMissing" "Exit: WDFCHILDLIST %p, %!STATUS!";
-    CHILDREN_NOTHING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Nothing to report on WDFCHILDLIST %p, returning early";
-    CHILDREN_MODIFY_BEGIN = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "Begin processing modifications on WDFCHILDLIST %p";
-    CHILDREN_MODIFY_END = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "end processing modifications on WDFCHILDLIST %p";
-    CHILD_ENTRY = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "entry %p, mod state is %!FxChildListModificationState!";
-    CHILD_TO_INSTANTIATE = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "marking entry %p as needing instantiation";
-    CHILD_REMOVE = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "processing remove on entry %p, description state is %!FxChildListDescriptionState!";
-    CHILD_NEVER_REPORTED = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "entry %p never reported to pnp, mark for deletion";
-    CHILD_COMMIT_MISSING = Verbose TRACINGPNP "FxChildList::ProcessModificationsLocked" "committing PDO WDFDEVICE %p, !devobj %p as not present";
-    CHILD_CREATING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Creating PDO device object from reported device";
-    CHILD_REPORTING = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "Reporting PDO WDFDEVICE %p !devobj %p";
-    CHILD_NOT_PRESENT = Verbose TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p in a not present state, need to report as missing";
-    CHILD_CREATED = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO created successfully, WDFDEVICE %p !devobj %p";
-    CHILD_GONE = Information TRACINGPNP "FxChildList::ProcessBusRelations" "PDO WDFDEVICE %p !devobj %p reported as missing to pnp";
-    CHILDREN_REMOVED = Information TRACINGPNP "FxChildList::NotifyDeviceRemove" "WDFCHILDLIST %p:  removing children";
 }

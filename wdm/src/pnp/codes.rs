@@ -1,6 +1,6 @@
-//! PnP minor function codes and what travels with them.
+//! PnP minor function codes, and the enumerations that their parameters are made of.
 
-use crate::device::DeviceObject;
+use crate::enumeration::enumeration;
 
 macro_rules! minors {
     ($($variant:ident = $code:literal, $name:literal;)+) => {
@@ -48,70 +48,63 @@ minors! {
     QueryBusInformation = 0x15, "IRP_MN_QUERY_BUS_INFORMATION";
     DeviceUsageNotification = 0x16, "IRP_MN_DEVICE_USAGE_NOTIFICATION";
     SurpriseRemoval = 0x17, "IRP_MN_SURPRISE_REMOVAL";
+    DeviceEnumerated = 0x19, "IRP_MN_DEVICE_ENUMERATED";
 }
 
-/// What a QUERY_DEVICE_RELATIONS asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum RelationType {
-    /// The children of a bus.
-    Bus = 0,
-    /// What goes when this device is ejected.
-    Ejection = 1,
-    /// Power dependencies.
-    Power = 2,
-    /// What goes when this device is removed.
-    Removal = 3,
-    /// The PDO of this stack.
-    Target = 4,
-}
-
-impl RelationType {
-    /// The enumerator's name, as logs print it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            RelationType::Bus => "BusRelations",
-            RelationType::Ejection => "EjectionRelations",
-            RelationType::Power => "PowerRelations",
-            RelationType::Removal => "RemovalRelations",
-            RelationType::Target => "TargetDeviceRelation",
-        }
+enumeration! {
+    /// DEVICE_RELATION_TYPE: what a QUERY_DEVICE_RELATIONS asks for.
+    RelationType {
+        /// The children of a bus.
+        Bus = 0, "BusRelations";
+        /// What goes when this device is ejected.
+        Ejection = 1, "EjectionRelations";
+        /// What must have power before this device has.
+        Power = 2, "PowerRelations";
+        /// What goes when this device is removed.
+        Removal = 3, "RemovalRelations";
+        /// The PDO of this stack.
+        Target = 4, "TargetDeviceRelation";
     }
 }
 
-/// Which identification a QUERY_ID asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum IdType {
-    /// The device id: enumerator and device.
-    Device = 0,
-    /// What a driver package matches.
-    Hardware = 1,
-    /// Less exact matches.
-    Compatible = 2,
-    /// Tells equal devices of one bus apart.
-    Instance = 3,
+enumeration! {
+    /// BUS_QUERY_ID_TYPE: which identification a QUERY_ID asks for.
+    IdType {
+        /// The device id: enumerator and device.
+        Device = 0, "BusQueryDeviceID";
+        /// What a driver package matches, most specific first.
+        Hardware = 1, "BusQueryHardwareIDs";
+        /// Less exact matches.
+        Compatible = 2, "BusQueryCompatibleIDs";
+        /// Tells equal devices of one bus apart.
+        Instance = 3, "BusQueryInstanceID";
+        /// Reserved.
+        SerialNumber = 4, "BusQueryDeviceSerialNumber";
+        /// A GUID that all functions of one physical device share.
+        Container = 5, "BusQueryContainerID";
+    }
 }
 
-/// The `Parameters` of a PnP location, where the minor function has any.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PnpParameters {
-    /// None.
-    None,
-    /// `QueryDeviceRelations.Type`.
-    Relations(RelationType),
-    /// `QueryId.IdType`.
-    Id(IdType),
+enumeration! {
+    /// DEVICE_TEXT_TYPE: which text a QUERY_DEVICE_TEXT asks for.
+    TextType {
+        /// What the device is.
+        Description = 0, "DeviceTextDescription";
+        /// Where it is on its bus.
+        Location = 1, "DeviceTextLocationInformation";
+    }
 }
 
-/// What a PnP IRP carries back where Windows puts a pointer into `Information`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub enum PnpAnswer {
-    /// Nothing was answered.
-    #[default]
-    None,
-    /// DEVICE_RELATIONS, each object referenced for the asker.
-    Relations(Vec<DeviceObject>),
-    /// An id string.
-    Id(String),
+enumeration! {
+    /// DEVICE_USAGE_NOTIFICATION_TYPE: what a DEVICE_USAGE_NOTIFICATION puts on a device.
+    UsageType {
+        /// A paging file.
+        Paging = 1, "DeviceUsageTypePaging";
+        /// The hibernation file.
+        Hibernation = 2, "DeviceUsageTypeHibernation";
+        /// The file for crash dumps.
+        DumpFile = 3, "DeviceUsageTypeDumpFile";
+        /// What the machine boots from.
+        Boot = 4, "DeviceUsageTypeBoot";
+    }
 }

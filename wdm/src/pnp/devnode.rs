@@ -1,11 +1,11 @@
-//! The devnode tree and the driver database.
+//! The devnode tree.
 
-use std::collections::VecDeque;
-
-use super::{RelationType, Work};
-use crate::device::{DeviceObject, DriverObject};
+use super::{DeviceInfo, PnpDeviceState, manager::Removal};
+use crate::device::DeviceObject;
+use crate::enumeration::enumeration;
 use crate::machine::Machine;
-use crate::slab::{Id, Slab};
+use crate::power::DevicePowerState;
+use crate::slab::Id;
 use crate::status::NtStatus;
 
 /// One device in the PnP manager's tree: a PDO and, above it, the stack that was built for it.
@@ -15,17 +15,57 @@ pub struct DevNode(pub(super) Id);
 /// Where a devnode is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum NodeState {
-    /// Known, no driver yet: none is installed for its hardware id.
+    /// Known, no drivers: none is installed for it.
     #[default]
     Present,
+    /// Its stack is built and told to start. Nobody can open it yet.
+    Starting,
     /// Its stack is built and started.
     Started,
-    /// AddDevice or START failed with this status; the stack was taken down again.
+    /// Stopped, so that its resources can be moved.
+    Stopped,
+    /// AddDevice or START failed with this status, or a driver reported later that the device failed, which carries no
+    /// status (STATUS_UNSUCCESSFUL then). The stack was taken down again.
     Failed(NtStatus),
-    /// Its stack was taken down while the bus still reports the PDO.
+    /// Its stack was taken down while the bus still reports the PDO. The next enumeration of the bus builds it again.
     Removed,
-    /// The bus reported it missing; REMOVE waits for the last open handle.
+    /// It had SURPRISE_REMOVAL; REMOVE waits for the last open handle, its own or one below it.
     AwaitingClose,
+    /// Its user disabled it: its stack was taken down.
+    Disabled,
+    /// Its bus reported its hardware to be disabled: it never got drivers.
+    HardwareDisabled,
+    /// It was removed to be ejected.
+    HeldForEject,
+}
+
+impl NodeState {
+    /// Whether its drivers are there, started or stopped.
+    pub(super) fn has_drivers(self) -> bool {
+        matches!(self, NodeState::Started | NodeState::Stopped)
+    }
+}
+
+enumeration! {
+    /// Why a device does not work, as Device Manager says it ("Code 10").
+    ///
+    /// Source: Windows driver documentation, "Device Manager Error Messages" (cfg.h).
+    Problem {
+        /// START failed.
+        FailedStart = 10, "CM_PROB_FAILED_START";
+        /// Its user disabled it.
+        Disabled = 22, "CM_PROB_DISABLED";
+        /// No driver is installed for it.
+        FailedInstall = 28, "CM_PROB_FAILED_INSTALL";
+        /// Its hardware is disabled.
+        HardwareDisabled = 29, "CM_PROB_HARDWARE_DISABLED";
+        /// AddDevice failed.
+        FailedAdd = 31, "CM_PROB_FAILED_ADD";
+        /// It reported PNP_DEVICE_FAILED.
+        FailedPostStart = 43, "CM_PROB_FAILED_POST_START";
+        /// It waits to be taken out.
+        HeldForEject = 47, "CM_PROB_HELD_FOR_EJECT";
+    }
 }
 
 #[derive(Default)]
@@ -34,73 +74,15 @@ pub(crate) struct NodeData {
     pub(super) parent: Option<DevNode>,
     pub(super) children: Vec<DevNode>,
     pub(super) state: NodeState,
-    pub(super) device_id: String,
-    pub(super) instance_id: String,
-    pub(super) hardware_id: String,
+    pub(super) problem: Option<Problem>,
+    pub(super) info: DeviceInfo,
+    /// What must have power before this device has: its PowerRelations.
+    pub(super) power_dependencies: Vec<DevNode>,
+    /// What becomes of it when its removal is through.
+    pub(super) removal: Removal,
 }
-
-/// What is installed for a hardware id: an INF and its class filters.
-#[derive(Clone, Debug, Default)]
-pub struct Installation {
-    /// The id that devices are matched with.
-    pub hardware_id: String,
-    /// Filters between the PDO and the function driver, lowest first.
-    pub lower_filters: Vec<DriverObject>,
-    /// The function driver.
-    pub function: Option<DriverObject>,
-    /// Filters above the function driver, lowest first.
-    pub upper_filters: Vec<DriverObject>,
-}
-
-#[derive(Default)]
-pub(crate) struct PnpManager {
-    pub(super) nodes: Slab<NodeData>,
-    pub(super) roots: Vec<DevNode>,
-    pub(super) installations: Vec<Installation>,
-    /// The driver that owns the PDOs of root-enumerated devices.
-    pub(super) root_driver: Option<DriverObject>,
-    /// How many root-enumerated devices there ever were: instance ids are not used twice.
-    pub(super) roots_added: u32,
-    pub(super) waiting: VecDeque<(Work, DevNode)>,
-    pub(super) busy: bool,
-    pub(super) on_request: Option<PnpRequestHook>,
-}
-
-/// What a driver can ask of the PnP manager.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PnpRequest {
-    /// IoInvalidateDeviceRelations.
-    InvalidateRelations(RelationType),
-    /// IoRequestDeviceEject.
-    Eject,
-}
-
-/// Called with the PDO that a driver asks something for, at the moment it does.
-pub type PnpRequestHook = fn(&mut Machine, DeviceObject, PnpRequest);
 
 impl Machine {
-    /// Installs drivers for a hardware id; devices that appear later get them. The last installation wins.
-    pub fn install(&mut self, installation: Installation) {
-        self.uninstall(&installation.hardware_id);
-        self.pnp.installations.push(installation);
-    }
-
-    /// Removes an installation; devices that have its drivers keep them.
-    pub fn uninstall(&mut self, hardware_id: &str) {
-        self.pnp.installations.retain(|known| known.hardware_id != hardware_id);
-    }
-
-    /// Calls `hook` whenever a driver asks the PnP manager for something, also for a device that is not in its tree.
-    pub fn on_pnp_request(&mut self, hook: PnpRequestHook) {
-        self.pnp.on_request = Some(hook);
-    }
-
-    pub(super) fn pnp_was_asked(&mut self, pdo: DeviceObject, request: PnpRequest) {
-        if let Some(hook) = self.pnp.on_request {
-            hook(self, pdo, request);
-        }
-    }
-
     /// The root-enumerated devnodes.
     pub fn root_devnodes(&self) -> &[DevNode] {
         &self.pnp.roots
@@ -110,12 +92,28 @@ impl Machine {
     pub fn devnode_count(&self) -> usize {
         self.pnp.nodes.len()
     }
+
+    /// Every devnode, parents before their children.
+    pub(crate) fn devnodes(&self) -> Vec<DevNode> {
+        let mut nodes = self.pnp.roots.clone();
+        let mut seen = 0;
+        while let Some(&node) = nodes.get(seen) {
+            nodes.extend(node.children(self));
+            seen += 1;
+        }
+        nodes
+    }
 }
 
 impl DevNode {
     /// The devnode of a PDO.
     pub fn of(m: &Machine, pdo: DeviceObject) -> Option<DevNode> {
-        m.pnp.nodes.iter().find(|(_, node)| node.pdo == Some(pdo)).map(|(id, _)| DevNode(id))
+        m.devices.get(pdo.0)?.devnode
+    }
+
+    /// The devnode of the stack that a device belongs to.
+    pub fn of_stack(m: &Machine, device: DeviceObject) -> Option<DevNode> {
+        DevNode::of(m, device.bottom_of_stack(m))
     }
 
     /// The PDO; `None` once the devnode is gone.
@@ -133,28 +131,82 @@ impl DevNode {
         m.pnp.nodes.get(self.0).map(|node| node.state)
     }
 
+    /// Why it does not work, if it does not.
+    pub fn problem(self, m: &Machine) -> Option<Problem> {
+        m.pnp.nodes.get(self.0)?.problem
+    }
+
+    /// The bus that reported it.
+    pub fn parent(self, m: &Machine) -> Option<DevNode> {
+        m.pnp.nodes.get(self.0)?.parent
+    }
+
     /// Its children, in the order in which the bus reported them.
     pub fn children(self, m: &Machine) -> Vec<DevNode> {
         m.pnp.nodes.get(self.0).map(|node| node.children.clone()).unwrap_or_default()
     }
 
-    /// Its device instance path: `VBUS\Reader\0007`.
+    /// How many buses are above it: 0 for a root-enumerated device.
+    pub fn depth(self, m: &Machine) -> usize {
+        std::iter::successors(self.parent(m), |node| node.parent(m)).count()
+    }
+
+    /// What must have power before it: its bus, and its power relations.
+    pub(crate) fn power_suppliers(self, m: &Machine) -> impl Iterator<Item = DevNode> {
+        let node = m.pnp.nodes.get(self.0);
+        node.into_iter().flat_map(|node| node.power_dependencies.iter().chain(&node.parent)).copied()
+    }
+
+    /// What the device and its drivers said of it.
+    pub fn info(self, m: &Machine) -> Option<&DeviceInfo> {
+        m.pnp.nodes.get(self.0).map(|node| &node.info)
+    }
+
+    /// Its device instance path: `VBUS\Reader\1&79F5D87&0&0007`.
     pub fn instance_path(self, m: &Machine) -> String {
-        m.pnp.nodes.get(self.0).map(|n| format!("{}\\{}", n.device_id, n.instance_id)).unwrap_or_default()
+        self.info(m).map(|info| info.instance_path.clone()).unwrap_or_default()
     }
 
-    /// The hardware id that drivers are matched with.
+    /// The most specific hardware id that drivers are matched with.
     pub fn hardware_id(self, m: &Machine) -> &str {
-        m.pnp.nodes.get(self.0).map_or("", |node| &node.hardware_id)
+        self.info(m).and_then(|info| info.hardware_ids.first()).map_or("", String::as_str)
     }
 
-    pub(super) fn set_state(self, m: &mut Machine, state: NodeState) {
-        if let Some(node) = m.pnp.nodes.get_mut(self.0) {
+    /// The power state that was last reported for its PDO (`PoSetPowerState`).
+    pub fn power_state(self, m: &Machine) -> DevicePowerState {
+        self.pdo(m).and_then(|pdo| m.devices.get(pdo.0)).map_or(DevicePowerState::Unspecified, |pdo| pdo.power_state)
+    }
+
+    /// Whether it may be disabled: neither it nor a device below it is marked PNP_DEVICE_NOT_DISABLEABLE.
+    ///
+    /// Source: Windows driver documentation, "About PNP_DEVICE_STATE".
+    pub fn is_disableable(self, m: &Machine) -> bool {
+        let itself = self.info(m).is_none_or(|info| !info.device_state.contains(PnpDeviceState::NOT_DISABLEABLE));
+        itself && self.children(m).into_iter().all(|child| child.is_disableable(m))
+    }
+
+    pub(super) fn data(self, m: &mut Machine) -> Option<&mut NodeData> {
+        m.pnp.nodes.get_mut(self.0)
+    }
+
+    pub(crate) fn has_drivers(self, m: &Machine) -> bool {
+        self.state(m).is_some_and(NodeState::has_drivers)
+    }
+
+    pub(super) fn set_state(self, m: &mut Machine, state: NodeState, problem: Option<Problem>) {
+        if let Some(node) = self.data(m) {
             node.state = state;
+            node.problem = problem;
         }
     }
 
-    /// Adds a node below `parent`, or to the roots.
+    pub(super) fn change_info(self, m: &mut Machine, change: impl FnOnce(&mut DeviceInfo)) {
+        if let Some(node) = self.data(m) {
+            change(&mut node.info);
+        }
+    }
+
+    /// Adds a node below `parent`, or to the roots. The PDO lives until the node is gone.
     pub(super) fn insert(m: &mut Machine, pdo: DeviceObject, parent: Option<DevNode>) -> DevNode {
         let (id, node) = m.pnp.nodes.take();
         *node = NodeData { pdo: Some(pdo), parent, ..NodeData::default() };
@@ -163,17 +215,22 @@ impl DevNode {
             None => &mut m.pnp.roots,
         };
         siblings.push(DevNode(id));
+        m[pdo].devnode = Some(DevNode(id));
         DevNode(id)
     }
 
-    /// Takes the node out of the tree.
+    /// Takes the node out of the tree, and with it the PnP manager's reference of the PDO.
     pub(super) fn forget(self, m: &mut Machine) {
-        let parent = m.pnp.nodes.get(self.0).and_then(|node| node.parent);
+        let Some(node) = m.pnp.nodes.get(self.0) else { return };
+        let (parent, pdo) = (node.parent, node.pdo);
         let siblings = match parent.and_then(|parent| m.pnp.nodes.get_mut(parent.0)) {
             Some(parent) => &mut parent.children,
             None => &mut m.pnp.roots,
         };
         siblings.retain(|&node| node != self);
         m.pnp.nodes.release(self.0);
+        if let Some(pdo) = pdo {
+            pdo.forget_devnode(m);
+        }
     }
 }

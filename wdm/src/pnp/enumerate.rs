@@ -1,19 +1,29 @@
-//! Children that appear: relations, ids, AddDevice, start.
+//! Relations: the children of a bus, and what depends on what.
 
-use super::{DevNode, IdType, NodeState, PnpAnswer, PnpMinor, PnpParameters, PnpRequest, RelationType, send};
+use super::manager::Work;
+use super::{DevNode, NodeState, PnpAnswer, PnpMinor, PnpParameters, PnpRequest, RelationType};
 use crate::device::DeviceObject;
 use crate::machine::Machine;
-use crate::status::{NtStatus, constants::*};
 
 impl Machine {
     /// `IoInvalidateDeviceRelations(pdo, BusRelations)`: asks the PnP manager to ask this bus for its children.
-    /// Returns at once; the work is done on a system thread.
+    /// Returns at once; the work is done on a system thread. IRQL <= DISPATCH_LEVEL.
     ///
     /// Source: Windows driver documentation, IoInvalidateDeviceRelations.
     pub fn invalidate_device_relations(&mut self, pdo: DeviceObject) {
-        self.pnp_was_asked(pdo, PnpRequest::InvalidateRelations(RelationType::Bus));
-        if let Some(node) = DevNode::of(self, pdo) {
-            self.queue_pnp_work(enumerate, node);
+        self.invalidate_relations(pdo, RelationType::Bus);
+    }
+
+    /// `IoInvalidateDeviceRelations`. Relations of the other types are asked for when they are needed.
+    ///
+    /// Source: Windows driver documentation, IoInvalidateDeviceRelations.
+    pub fn invalidate_relations(&mut self, pdo: DeviceObject, kind: RelationType) {
+        self.pnp_was_asked(pdo, PnpRequest::InvalidateRelations(kind));
+        let Some(node) = self.devnode_of_pdo(pdo, "IoInvalidateDeviceRelations") else { return };
+        match kind {
+            RelationType::Bus => self.queue_pnp_work(Work::Device(enumerate, node)),
+            RelationType::Power => self.queue_pnp_work(Work::Device(ask_for_power_relations, node)),
+            RelationType::Ejection | RelationType::Removal | RelationType::Target => {}
         }
     }
 }
@@ -24,17 +34,34 @@ fn enumerate(m: &mut Machine, node: DevNode) {
     }
 }
 
+fn ask_for_power_relations(m: &mut Machine, node: DevNode) {
+    if node.state(m) == Some(NodeState::Started) {
+        let related = node.relations(m, RelationType::Power).unwrap_or_default();
+        let nodes = related.into_iter().filter_map(|pdo| DevNode::of(m, pdo)).collect();
+        if let Some(data) = node.data(m) {
+            data.power_dependencies = nodes;
+        }
+    }
+}
+
 impl DevNode {
-    /// Asks the bus for its children, takes in the new ones and lets go of the missing ones.
+    /// Asks the stack for relations. `None` if it has nothing to say.
+    pub(super) fn relations(self, m: &mut Machine, kind: RelationType) -> Option<Vec<DeviceObject>> {
+        match self.ask(m, PnpMinor::QueryDeviceRelations, PnpParameters::Relations(kind), PnpAnswer::None)? {
+            PnpAnswer::Relations(related) => Some(related),
+            _ => None,
+        }
+    }
+
+    /// Asks the bus for its children, takes in the new ones and lets go of the missing ones. One whose stack was taken
+    /// down while it stayed on the bus gets its drivers again.
     ///
-    /// Source: Windows driver documentation, "Adding a PnP device to a running system".
+    /// Source: Windows driver documentation, "Adding a PnP Device to a Running System" and "Understanding when Remove
+    /// IRPs are Issued" (3).
     pub(super) fn enumerate(self, m: &mut Machine) {
-        let Some(pdo) = self.pdo(m) else { return };
-        let parameters = PnpParameters::Relations(RelationType::Bus);
-        let (status, answer) = send(m, pdo, PnpMinor::QueryDeviceRelations, parameters);
-        let PnpAnswer::Relations(reported) = answer else { return };
-        if !status.status.is_success() {
-            return;
+        let Some(reported) = self.relations(m, RelationType::Bus) else { return };
+        for &pdo in &reported {
+            self.check_reported(m, pdo);
         }
         let known: Vec<(DevNode, Option<DeviceObject>)> =
             self.children(m).into_iter().map(|child| (child, child.pdo(m))).collect();
@@ -44,86 +71,33 @@ impl DevNode {
             }
         }
         for pdo in reported {
-            if !known.iter().any(|&(_, known)| known == Some(pdo)) {
-                DevNode::insert(m, pdo, Some(self)).appear(m);
+            match known.iter().find(|&&(_, known)| known == Some(pdo)) {
+                None => DevNode::insert(m, pdo, Some(self)).appear(m),
+                Some(&(child, _)) if child.state(m) == Some(NodeState::Removed) => child.build_and_start(m),
+                Some(_) => {}
             }
+        }
+    }
+
+    /// A bus must not report a PDO that it deleted (bug check 0xCA/4), nor one that it left out before.
+    ///
+    /// Source: Windows driver documentation, "Bug Check 0xCA: PNP_DETECTED_FATAL_ERROR"; "Removing a Device in a Bus
+    /// Driver" (5).
+    fn check_reported(self, m: &Machine, pdo: DeviceObject) {
+        if pdo.is_deleted(m) {
+            m.bug_check(0xCA, [4, pdo.address(), 0, 0], "IRP_MN_QUERY_DEVICE_RELATIONS");
+        }
+        if DevNode::of(m, pdo).is_some_and(|node| node.is_gone(m)) {
+            m.undefined(
+                "IRP_MN_QUERY_DEVICE_RELATIONS",
+                "a device that was reported missing and comes back is reported with a new PDO",
+            );
         }
     }
 
     /// A PDO that was not there before: who is it, and which drivers want it?
-    fn appear(self, m: &mut Machine) {
-        let device_id = self.query_id(m, IdType::Device);
-        let instance_id = self.query_id(m, IdType::Instance);
-        let hardware_id = self.query_id(m, IdType::Hardware);
-        self.refuse_twin(m, &device_id, &instance_id);
-        if let Some(node) = m.pnp.nodes.get_mut(self.0) {
-            (node.device_id, node.instance_id, node.hardware_id) = (device_id, instance_id, hardware_id);
-        }
-        if let Some(pdo) = self.pdo(m) {
-            send(m, pdo, PnpMinor::QueryCapabilities, PnpParameters::None);
-        }
+    pub(super) fn appear(self, m: &mut Machine) {
+        self.ask_who_it_is(m);
         self.build_and_start(m);
-    }
-
-    /// Two PDOs of one bus with the same ids are bug check 0xCA/1. One that is gone from the bus and only waits for its
-    /// last handle is no twin: the device came back.
-    ///
-    /// Source: Windows driver documentation, "Bug Check 0xCA: PNP_DETECTED_FATAL_ERROR".
-    fn refuse_twin(self, m: &Machine, device_id: &str, instance_id: &str) {
-        let Some(parent) = m.pnp.nodes.get(self.0).and_then(|node| node.parent) else { return };
-        let is_twin = |child: DevNode| {
-            m.pnp.nodes.get(child.0).is_some_and(|node| {
-                child != self
-                    && node.state != NodeState::AwaitingClose
-                    && node.device_id == device_id
-                    && node.instance_id == instance_id
-            })
-        };
-        if parent.children(m).into_iter().any(is_twin) {
-            let address = self.pdo(m).map_or(0, DeviceObject::address);
-            m.bug_check(0xCA, [1, address, 0, 0], "PnP enumeration");
-        }
-    }
-
-    fn query_id(self, m: &mut Machine, kind: IdType) -> String {
-        let Some(pdo) = self.pdo(m) else { return String::new() };
-        match send(m, pdo, PnpMinor::QueryId, PnpParameters::Id(kind)) {
-            (status, PnpAnswer::Id(id)) if status.status.is_success() => id,
-            _ => String::new(),
-        }
-    }
-
-    /// AddDevice for every driver that is installed for the device, bottom to top; then START.
-    pub(super) fn build_and_start(self, m: &mut Machine) {
-        let hardware_id = self.hardware_id(m).to_owned();
-        let Some(installed) = m.pnp.installations.iter().find(|known| known.hardware_id == hardware_id).cloned() else {
-            return;
-        };
-        let Some(pdo) = self.pdo(m) else { return };
-        let drivers =
-            installed.lower_filters.iter().chain(&installed.function).chain(&installed.upper_filters).copied();
-        for driver in drivers {
-            let status = match m[driver].add_device {
-                Some(add_device) => add_device(m, driver, pdo),
-                None => STATUS_INVALID_DEVICE_REQUEST,
-            };
-            if !status.is_success() {
-                return self.fail(m, pdo, status);
-            }
-        }
-        let (status, _) = send(m, pdo, PnpMinor::StartDevice, PnpParameters::None);
-        if !status.status.is_success() {
-            return self.fail(m, pdo, status.status);
-        }
-        self.set_state(m, NodeState::Started);
-        send(m, pdo, PnpMinor::QueryCapabilities, PnpParameters::None);
-        send(m, pdo, PnpMinor::QueryPnpDeviceState, PnpParameters::None);
-        self.enumerate(m);
-    }
-
-    /// A stack that could not be built or started is taken down; its PDO stays on the bus.
-    fn fail(self, m: &mut Machine, pdo: DeviceObject, status: NtStatus) {
-        send(m, pdo, PnpMinor::RemoveDevice, PnpParameters::None);
-        self.set_state(m, NodeState::Failed(status));
     }
 }

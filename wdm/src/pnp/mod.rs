@@ -1,80 +1,119 @@
 //! The PnP manager: the devnode tree, and the IRPs that move a device through its life.
 
+mod capabilities;
 mod codes;
 mod devnode;
+mod eject;
 mod enumerate;
-mod remove;
+mod info;
+mod install;
+mod manager;
+mod notify;
+mod parameters;
+mod removal;
 mod root;
+mod start;
+mod state;
+mod stop;
+mod surprise;
 
-pub use codes::{IdType, PnpAnswer, PnpMinor, PnpParameters, RelationType};
-pub(crate) use devnode::PnpManager;
-pub use devnode::{DevNode, Installation, NodeState, PnpRequest, PnpRequestHook};
-pub(crate) use remove::file_closed;
+pub use capabilities::{CapabilityFlags, DeviceCapabilities, PnpDeviceState};
+pub use codes::{IdType, PnpMinor, RelationType, TextType, UsageType};
+pub use devnode::{DevNode, NodeState, Problem};
+pub use info::DeviceInfo;
+pub use install::Installation;
+pub(crate) use manager::PnpManager;
+pub use manager::{PnpRequest, PnpRequestHook};
+pub(crate) use notify::InterfaceChange;
+pub use notify::{NotificationCallback, NotificationEntry, PnpNotification, TargetEvent};
+pub use parameters::{
+    BusInformation, Interface, InterfaceCount, InterfaceQuery, PnpAnswer, PnpParameters, Resource, ResourceKind,
+};
+pub use removal::{Veto, VetoType};
+pub use stop::Rebalance;
+pub(crate) use surprise::file_closed;
 
 use crate::device::DeviceObject;
-use crate::irp::{IoStatus, Irp, Major, Origin, Parameters};
+use crate::file::FileObject;
+use crate::irp::{IoStatus, Major, Origin, Parameters};
 use crate::machine::Machine;
-use crate::schedule::Context;
 use crate::status::{NtStatus, constants::*};
 
-/// Work of the PnP manager that waits its turn.
-type Work = fn(&mut Machine, DevNode);
-
-impl Machine {
-    /// Queues work for the PnP manager's one thread. Whoever waits inside a PnP callback lets everything else run, but
-    /// no other PnP work: that comes when the running one is done.
-    fn queue_pnp_work(&mut self, work: Work, node: DevNode) {
-        self.pnp.waiting.push_back((work, node));
-        self.queue_work_item(run_waiting, Context(0));
+impl DeviceObject {
+    /// Sends a PnP IRP to this device and waits for it, as a driver does that asks the devices below it. PASSIVE_LEVEL.
+    ///
+    /// IoStatus is preset to STATUS_NOT_SUPPORTED: a driver that does not handle the minor code leaves it so. `brought`
+    /// is what the parameters of the minor code point to.
+    ///
+    /// Source: Windows driver documentation, "Passing PnP IRPs down the device stack".
+    pub fn send_pnp(
+        self,
+        m: &mut Machine,
+        minor: PnpMinor,
+        parameters: PnpParameters,
+        brought: PnpAnswer,
+    ) -> (IoStatus, PnpAnswer) {
+        self.send_pnp_about(m, minor, parameters, brought, None)
     }
 
-    /// Runs `work` as the PnP manager: what is queued meanwhile waits until it is done.
-    fn run_pnp_work<R>(&mut self, work: impl FnOnce(&mut Machine) -> R) -> R {
-        let was_busy = std::mem::replace(&mut self.pnp.busy, true);
-        let result = work(self);
-        self.pnp.busy = was_busy;
-        if !was_busy && !self.pnp.waiting.is_empty() {
-            self.queue_work_item(run_waiting, Context(0));
+    /// As [`DeviceObject::send_pnp`], about a file.
+    fn send_pnp_about(
+        self,
+        m: &mut Machine,
+        minor: PnpMinor,
+        parameters: PnpParameters,
+        brought: PnpAnswer,
+        file: Option<FileObject>,
+    ) -> (IoStatus, PnpAnswer) {
+        let failed = |status: NtStatus| (IoStatus { status, information: 0 }, PnpAnswer::None);
+        if !self.exists(m) {
+            return failed(STATUS_NO_SUCH_DEVICE);
         }
-        result
+        let irp = match m.allocate_irp_for(m[self].stack_size, Origin::System) {
+            Ok(irp) => irp,
+            Err(status) => return failed(status),
+        };
+        m[irp].io_status.status = STATUS_NOT_SUPPORTED;
+        m[irp].pnp_answer = brought;
+        let location = m[irp].next_mut();
+        location.major = Major::Pnp;
+        location.minor = minor as u8;
+        location.parameters = Parameters::Pnp(parameters);
+        location.file = file;
+        let status = irp.send_and_wait(m, self, minor.name());
+        let answer = std::mem::take(&mut m[irp].pnp_answer);
+        irp.free(m);
+        (status, answer)
     }
 }
 
-fn run_waiting(m: &mut Machine, _: Context) {
-    if m.pnp.busy {
-        return;
+/// Sends a PnP IRP to the top of a PDO's stack in a system thread, and waits for it. A PDO that its bus deleted and that
+/// nothing is attached to any more has no driver left to hear of it.
+fn send(
+    m: &mut Machine,
+    pdo: DeviceObject,
+    minor: PnpMinor,
+    parameters: PnpParameters,
+    brought: PnpAnswer,
+) -> (IoStatus, PnpAnswer) {
+    let top = pdo.top_of_stack(m);
+    if top == pdo && pdo.is_deleted(m) {
+        return (IoStatus { status: STATUS_NO_SUCH_DEVICE, information: 0 }, PnpAnswer::None);
     }
-    m.run_pnp_work(|m| {
-        while let Some((work, node)) = m.pnp.waiting.pop_front() {
-            work(m, node);
-        }
-    });
+    let answer = top.send_pnp(m, minor, parameters, brought);
+    // The PnP manager takes its time: whoever can run has run before it goes on.
+    m.run_ready();
+    answer
 }
 
-/// Sends a PnP IRP to the top of `device`'s stack in a system thread, and waits for it.
-///
-/// IoStatus is preset to STATUS_NOT_SUPPORTED: a driver that does not handle the minor code leaves it so.
-///
-/// Source: Windows driver documentation, "Passing PnP IRPs down the device stack".
-fn send(m: &mut Machine, device: DeviceObject, minor: PnpMinor, parameters: PnpParameters) -> (IoStatus, PnpAnswer) {
-    let failed = |status: NtStatus| (IoStatus { status, information: 0 }, PnpAnswer::None);
-    if !device.exists(m) {
-        return failed(STATUS_NO_SUCH_DEVICE);
+impl DevNode {
+    /// Tells the stack something that carries nothing with it. Returns its status.
+    fn tell(self, m: &mut Machine, minor: PnpMinor) -> NtStatus {
+        match self.pdo(m) {
+            Some(pdo) => send(m, pdo, minor, PnpParameters::None, PnpAnswer::None).0.status,
+            None => STATUS_NO_SUCH_DEVICE,
+        }
     }
-    let top = device.top_of_stack(m);
-    let irp: Irp = match m.allocate_irp_for(m[top].stack_size, Origin::System) {
-        Ok(irp) => irp,
-        Err(status) => return failed(status),
-    };
-    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
-    let location = m[irp].next_mut();
-    location.major = Major::Pnp;
-    location.minor = minor as u8;
-    location.parameters = Parameters::Pnp(parameters);
-    let status = irp.send_and_wait(m, top, minor.name());
-    let answer = std::mem::take(&mut m[irp].pnp_answer);
-    irp.free(m);
-    (status, answer)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::device::DriverObject;
+use crate::irp::Irp;
 
 /// A function driver that passes every PnP IRP down and, on REMOVE, takes its device off the stack.
 fn add_device(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -> NtStatus {
@@ -39,6 +40,7 @@ fn a_root_device_gets_its_filters_around_its_function_driver_and_each_adds_one_l
         lower_filters: vec![function_driver(&mut machine, "lower")],
         function: Some(function_driver(&mut machine, "function")),
         upper_filters: vec![function_driver(&mut machine, "upper")],
+        ..Installation::default()
     };
     machine.install(installation);
     let node = machine.add_root_device("ROOT\\X").unwrap();

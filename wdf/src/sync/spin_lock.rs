@@ -1,0 +1,63 @@
+//! WDFSPINLOCK.
+//!
+//! Source: S/support/fxspinlock.cpp, S/support/fxspinlockapi.cpp.
+
+use vbus_wdm::{Irql, Machine, NtStatus, Stop};
+
+use crate::driver::Driver;
+use crate::framework::trace;
+use crate::object::{Allowed, Attributes, Class, Handle, create_general, general_handle};
+use crate::trace::sites;
+use crate::verifier;
+
+static SPIN_LOCK: Class = Class { bytes: 368, ..Class::new(0x1024) };
+
+general_handle! {
+    /// A WDFSPINLOCK. Whoever holds it is at DISPATCH_LEVEL.
+    SpinLock is SPIN_LOCK as SpinLock
+}
+
+#[derive(Default)]
+struct Body {
+    held: bool,
+    /// The level that its last holder came from, and goes back to.
+    previous: Irql,
+}
+
+impl SpinLock {
+    /// `WdfSpinLockCreate`. Its parent is `attributes`' or the driver.
+    ///
+    /// # Errors
+    /// STATUS_WDF_EXECUTION_LEVEL_INVALID and STATUS_WDF_SYNCHRONIZATION_SCOPE_INVALID for attributes with those,
+    /// STATUS_DELETE_PENDING for a parent that is being deleted.
+    pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Result<SpinLock, NtStatus> {
+        attributes.validate(m, driver, Allowed::Neither)?;
+        create_general(m, driver, &SPIN_LOCK, Body::default(), driver, attributes).map(SpinLock)
+    }
+
+    /// `WdfSpinLockAcquire`: raises the level to DISPATCH_LEVEL. Taking it twice hangs the processor.
+    pub fn acquire(self, m: &mut Machine) {
+        let irql = m.irql();
+        let body = self.body(m);
+        if body.held {
+            m.stop(Stop::Hang { waiting_for: "a spin lock that the same thread holds" });
+        }
+        *body = Body { held: true, previous: irql };
+        m.set_irql(Irql::Dispatch);
+    }
+
+    /// `WdfSpinLockRelease`: goes back to the level at which the lock was taken, whatever else is held: two locks that
+    /// are not released in the opposite order leave the level wrong. One that nobody holds is bug check 0x10D/0xB under
+    /// the verifier.
+    pub fn release(self, m: &mut Machine) {
+        let driver = self.driver(m);
+        let body = self.body(m);
+        let (held, previous) = (std::mem::replace(&mut body.held, false), body.previous);
+        if !held && driver.verifier_on(m) {
+            let thread = m.current_thread();
+            trace(m, driver, &sites::SPIN_LOCK_NOT_HELD, [self.0.handle(), thread]);
+            verifier::wdf_violation(m, Some(driver), 0xB, [self.0.handle(), 1], "WdfSpinLockRelease");
+        }
+        m.set_irql(previous);
+    }
+}
