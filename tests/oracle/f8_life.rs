@@ -3,12 +3,12 @@
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
 use vbus::wdm::{
-    DeviceObject, DevicePowerState, FileObject, Guid, IoType, Irp, Machine, Major, NtStatus, OpenOptions, Parameters,
-    PnpMinor, PnpParameters, PnpRequest, PowerAction, PowerMinor, PowerParameters, PowerState, RelationType,
-    SystemPowerContext, SystemPowerState, Ticks, UsageType,
+    DeviceObject, FileObject, Guid, IoType, Irp, Machine, Major, NtStatus, OpenOptions, Parameters, PnpMinor,
+    PnpParameters, RelationType, Ticks, UsageType,
 };
 
 use super::case::{Case, Event};
+use super::lives::{self, Lives, asked, call_and_wait, lower, send_and_record};
 use super::world::*;
 
 /// What a case asks of its driver, and what there is of it.
@@ -25,8 +25,6 @@ struct Scene {
     requests: usize,
     files: Vec<FileObject>,
     opened: usize,
-    /// Somebody waits for a PnP or power IRP.
-    waiting: bool,
 }
 
 #[derive(Clone, Default)]
@@ -56,6 +54,7 @@ pub fn run(case: &Case) -> Vec<Event> {
         interface: case.is_set("interface"),
         shutdown: case.is_set("shutdownNotification"),
     };
+    m.add_extension(Lives { lower_start_fails: wanted.fail == "lowerStart", ..Lives::default() });
     m.add_extension(Scene { wanted, ..Scene::default() });
     let config = DriverConfig { unload: Some(|_, _| {}), ..driver_config(case, device_add) };
     let driver = Driver::create(&mut m, "oracle", config, Attributes::none());
@@ -89,7 +88,7 @@ fn make_device(m: &mut Machine, driver: Driver, kind: &str) {
     let bottom_driver = bottom.driver(m);
     bottom_driver.set_all_majors(m, lower);
     make_files(m);
-    m.on_idle(|m| scene(m).waiting && complete_one_held(m));
+    m.on_idle(|m| lives::is_waiting(m) && complete_one_held(m));
     record_frees(m);
     m.on_pnp_request(asked);
     if kind == "control" {
@@ -301,73 +300,14 @@ fn evt(m: &mut Machine, callback: &'static str, state: Option<PowerDeviceState>)
     if status.is_success() { Ok(()) } else { Err(status) }
 }
 
-/// What the driver asks of the PnP manager.
-fn asked(m: &mut Machine, pdo: DeviceObject, request: PnpRequest) {
-    let number = match request {
-        PnpRequest::InvalidateRelations(kind) => kind as i8,
-        PnpRequest::InvalidateState => -1,
-        PnpRequest::Eject => -2,
-        PnpRequest::RegisterInterface => return record(m, "interface register 1".to_owned()),
-        PnpRequest::SetInterfaceState(on) => return record(m, format!("interface state {}", u8::from(on))),
-        PnpRequest::RegisterNotification | PnpRequest::UnregisterNotification => return,
-    };
-    let shown = name_of(m, pdo.address());
-    record(m, format!("invalidate {shown} {number}"));
-}
-
-/// The bottom of the stack.
-fn lower(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
-    let location = m[irp].current();
-    let (major, minor, parameters) = (location.major, location.minor, location.parameters);
-    let shown = name_of(m, device.address());
-    let what = match major {
-        Major::Pnp => PnpMinor::from_code(minor).map_or("?", PnpMinor::name).replace("IRP_MN_", ""),
-        Major::Power => {
-            let minor = PowerMinor::from_number(minor.into()).map_or("?", PowerMinor::name).replace("IRP_MN_", "");
-            format!("{minor} {}", shown_state(parameters))
-        }
-        _ => major.name().replace("IRP_MJ_", ""),
-    };
-    if !is_quiet(m) {
-        record(m, format!("lower {shown} {what}"));
-    }
-    let target = parameters == Parameters::Pnp(PnpParameters::Relations(RelationType::Target));
-    let status = match (major, PnpMinor::from_code(minor)) {
-        (Major::Pnp, Some(PnpMinor::StartDevice)) if scene(m).wanted.fail == "lowerStart" => STATUS_DEVICE_DATA_ERROR,
-        (Major::Pnp, Some(PnpMinor::QueryDeviceRelations)) if target => STATUS_SUCCESS,
-        (
-            Major::Pnp,
-            Some(
-                PnpMinor::QueryDeviceRelations
-                | PnpMinor::QueryInterface
-                | PnpMinor::QueryResources
-                | PnpMinor::QueryResourceRequirements
-                | PnpMinor::QueryPnpDeviceState,
-            ),
-        ) => m[irp].io_status.status,
-        _ => STATUS_SUCCESS,
-    };
-    m[irp].io_status.status = status;
-    irp.complete(m);
-    status
-}
-
-fn shown_state(parameters: Parameters) -> String {
-    match parameters {
-        Parameters::Power(PowerParameters::Power { state: PowerState::System(state), .. }) => {
-            format!("S{}", state as u8 - 1)
-        }
-        Parameters::Power(PowerParameters::Power { state: PowerState::Device(state), .. }) => {
-            format!("D{}", state as u8 - 1)
-        }
-        _ => String::new(),
-    }
-}
-
 fn play(m: &mut Machine, step: &str) {
     use PnpMinor::*;
     let (bus, removal) = (PnpParameters::Relations(RelationType::Bus), PnpParameters::Relations(RelationType::Removal));
     let eject = PnpParameters::Relations(RelationType::Ejection);
+    let pnp = |m: &mut Machine, minor, parameters| {
+        let device = scene(m).device_object.unwrap();
+        lives::pnp(m, device, minor, parameters);
+    };
     let target = PnpParameters::Relations(RelationType::Target);
     match step {
         "start" => pnp(m, StartDevice, PnpParameters::None),
@@ -426,9 +366,9 @@ fn play(m: &mut Machine, step: &str) {
         "del" => {
             let device = device(m);
             record(m, "WdfObjectDelete".to_owned());
-            scene(m).waiting = true;
+            m.extension_mut::<Lives>().waiting = true;
             device.delete(m);
-            scene(m).waiting = false;
+            m.extension_mut::<Lives>().waiting = false;
         }
         "shutdown" => shutdown(m),
         "setfailed" | "setfailedR" => set_failed(m, step == "setfailedR"),
@@ -452,7 +392,10 @@ fn play(m: &mut Machine, step: &str) {
             let driver = scene(m).driver.unwrap();
             driver.unload(m);
         }
-        state => power(m, state),
+        state => {
+            let device = scene(m).device_object.unwrap();
+            lives::power(m, device, state);
+        }
     }
 }
 
@@ -468,88 +411,6 @@ fn set_failed(m: &mut Machine, restart: bool) {
 
 fn pass_time(m: &mut Machine) {
     m.wait_at_most(Ticks::from_millis(200), |_| false);
-}
-
-fn pnp(m: &mut Machine, minor: PnpMinor, parameters: PnpParameters) {
-    let device_object = scene(m).device_object.unwrap();
-    let (status, information) = send_and_record(m, device_object, minor, parameters);
-    if minor == PnpMinor::QueryPnpDeviceState && status.is_success() {
-        record(m, format!("pnpState 0x{information:x}"));
-    }
-}
-
-/// Sends a PnP IRP as the PnP manager does, and waits for it.
-fn send_and_record(
-    m: &mut Machine,
-    device: DeviceObject,
-    minor: PnpMinor,
-    parameters: PnpParameters,
-) -> (NtStatus, u64) {
-    let shown = name_of(m, device.address());
-    let code = minor.name().replace("IRP_MN_", "");
-    let argument = match parameters {
-        PnpParameters::Relations(kind) => format!(" {}", kind.name()),
-        PnpParameters::Usage { kind, in_path } => format!(" {} {}", kind as u8, u8::from(in_path)),
-        _ => String::new(),
-    };
-    record(m, format!("pnpSend {code} {shown}{argument}"));
-    let irp = m.allocate_irp(m[device].stack_size).unwrap();
-    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
-    let location = m[irp].next_mut();
-    (location.major, location.minor) = (Major::Pnp, minor as u8);
-    location.parameters = Parameters::Pnp(parameters);
-    call_and_wait(m, device, irp);
-    let status = m[irp].io_status;
-    if minor == PnpMinor::QueryCapabilities {
-        let capabilities = m[irp].capabilities();
-        let caps = format!(
-            "caps {:x} {:x} {} {} {}",
-            capabilities.flags,
-            capabilities.address,
-            capabilities.ui_number as i32,
-            capabilities.device_wake as u8,
-            capabilities.system_wake as u8
-        );
-        record(m, caps);
-    }
-    record(m, format!("pnpDone {code} {}", hex(status.status)));
-    (status.status, status.information)
-}
-
-fn call_and_wait(m: &mut Machine, device: DeviceObject, irp: Irp) {
-    scene(m).waiting = true;
-    irp.call_driver(m, device);
-    m.wait("an IRP", move |m| m[irp].is_completed());
-    scene(m).waiting = false;
-}
-
-fn power(m: &mut Machine, step: &str) {
-    let (minor, state) = match step.strip_prefix('q') {
-        Some(state) => (PowerMinor::QueryPower, state),
-        None => (PowerMinor::SetPower, step),
-    };
-    let number = state[1..].parse::<u64>().unwrap() + 1;
-    let parameters = match state.starts_with('S') {
-        true => PowerState::System(SystemPowerState::from_number(number).unwrap()),
-        false => PowerState::Device(DevicePowerState::from_number(number).unwrap()),
-    };
-    let device = scene(m).device_object.unwrap();
-    let shown = name_of(m, device.address());
-    let code = minor.name().replace("IRP_MN_", "");
-    record(m, format!("powerSend {code} {shown} {state}"));
-    let top = device.top_of_stack(m);
-    let irp = m.allocate_irp(m[top].stack_size).unwrap();
-    m[irp].io_status.status = STATUS_NOT_SUPPORTED;
-    let location = m[irp].next_mut();
-    (location.major, location.minor) = (Major::Power, minor as u8);
-    location.parameters = Parameters::Power(PowerParameters::Power {
-        state: parameters,
-        action: PowerAction::None,
-        context: SystemPowerContext::default(),
-    });
-    call_and_wait(m, top, irp);
-    let status = m[irp].io_status.status;
-    record(m, format!("powerDone {}", hex(status)));
 }
 
 fn send(m: &mut Machine, file: Option<FileObject>) {

@@ -23,7 +23,8 @@ pub(crate) struct Framework {
     /// Whether a driver tracks handles, and so has a line of every state of an object.
     pub(crate) tracks_handles: bool,
     /// How many entries of child lists there ever were: each has an address of its own.
-    pub(crate) child_entries_made: u32,
+    /// Where the entries of all child lists lie: memory that was freed is used again.
+    pub(crate) child_entry_places: Slab<()>,
 }
 
 /// The framework's state on a machine that has a framework driver.

@@ -42,7 +42,9 @@ pub use object::{
     Attributes, CustomType, Deletable, ExecutionLevel, Handle, HandleType, Object, ObjectCallback,
     SynchronizationScope, create_object,
 };
-pub use pnp::callbacks::{Notice, PnpCallbacks, PowerDeviceState, PowerTransition, SetLock, SpecialFile, Transition};
+pub use pnp::callbacks::{
+    Notice, PnpCallbacks, PowerDeviceState, PowerTransition, ResourcesQuery, SetLock, SpecialFile, Transition,
+};
 pub use pnp::capabilities::{PnpCapabilities, PowerCapabilities};
 pub use pnp::identity::{DeviceText, PdoIds};
 pub use pnp::idle::IdleSettings;

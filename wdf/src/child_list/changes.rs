@@ -8,7 +8,7 @@ use vbus_wdm::{Id, Machine, NtStatus};
 use super::entry::{Description, Modification};
 use super::{Body, ChildList, ListState};
 use crate::device::Device;
-use crate::framework::trace;
+use crate::framework::{fx_mut, trace};
 use crate::object::Handle;
 use crate::trace::sites;
 
@@ -76,7 +76,7 @@ impl ChildList {
     pub(super) fn process(self, m: &mut Machine, freed: &mut Vec<Id>) {
         let (driver, handle) = (self.driver(m), self.0.handle());
         let body = self.body(m);
-        if body.state != ListState::Unlocked || body.scans > 0 {
+        if body.state != ListState::Unlocked || body.scans != 0 {
             let arguments = [handle, body.state as u64, body.scans as u32 as u64];
             return trace(m, driver, &sites::CHILDREN_NOT_PROCESSED, arguments);
         }
@@ -105,15 +105,15 @@ impl ChildList {
     fn commit(self, m: &mut Machine, id: Id, freed: &mut Vec<Id>) -> bool {
         let driver = self.driver(m);
         let Some(&entry) = self.body(m).entry(id) else { return false };
-        trace(m, driver, &sites::CHILD_ENTRY, [entry.pool_address, entry.modification as u64]);
+        trace(m, driver, &sites::CHILD_ENTRY, [entry.pool_address(), entry.modification as u64]);
         let description = match entry.modification {
             Modification::Insert => {
-                trace(m, driver, &sites::CHILD_TO_INSTANTIATE, [entry.pool_address]);
+                trace(m, driver, &sites::CHILD_TO_INSTANTIATE, [entry.pool_address()]);
                 self.body(m).descriptions.push(id);
                 Description::PresentNeedsInstantiation
             }
             Modification::Remove => {
-                trace(m, driver, &sites::CHILD_REMOVE, [entry.pool_address, entry.description as u64]);
+                trace(m, driver, &sites::CHILD_REMOVE, [entry.pool_address(), entry.description as u64]);
                 match entry.device.filter(|_| entry.description == Description::Instantiated) {
                     Some(child) => {
                         let pdo = child.device_object(m).address();
@@ -121,7 +121,7 @@ impl ChildList {
                         Description::NotPresent
                     }
                     None => {
-                        trace(m, driver, &sites::CHILD_NEVER_REPORTED, [entry.pool_address]);
+                        trace(m, driver, &sites::CHILD_NEVER_REPORTED, [entry.pool_address()]);
                         self.body(m).descriptions.retain(|&known| known != id);
                         freed.push(id);
                         entry.description
@@ -162,7 +162,11 @@ impl ChildList {
                     crate::pnp::child_never_reported(m, child);
                 }
             } else {
+                let place = entry.place;
                 self.body(m).entries.release(id);
+                if let Some(place) = place {
+                    fx_mut(m).child_entry_places.release(place);
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What a list knows of a child.
 
+use vbus_wdm::{Id, Pool};
+
 use crate::device::Device;
 
 /// What is to be done with an entry when the list is free.
@@ -40,8 +42,8 @@ pub(super) struct Entry {
     /// The driver's identification of it; a static child's device, as a word.
     pub(super) child: u64,
     pub(super) address: Option<u64>,
-    /// Where the framework keeps the entry, as its lines print it.
-    pub(super) pool_address: u64,
+    /// Where the framework keeps the entry.
+    pub(super) place: Option<Id>,
     pub(super) modification: Modification,
     pub(super) description: Description,
     pub(super) device: Option<Device>,
@@ -55,6 +57,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Where the entry lies, as lines print it.
+    pub(super) fn pool_address(&self) -> u64 {
+        self.place.map_or(0, |place| Pool::ChildEntry.address(place.index()))
+    }
+
     pub(super) fn is_present(&self) -> bool {
         matches!(self.description, Description::PresentNeedsInstantiation | Description::Instantiated)
     }

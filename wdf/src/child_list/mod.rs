@@ -15,7 +15,7 @@ mod static_children;
 pub use scan::{Iteration, Retrieved, Which};
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Id, Machine, NtStatus, Pool, Slab};
+use vbus_wdm::{Id, Machine, NtStatus, Slab};
 
 use crate::device::Device;
 use crate::device::DeviceInit;
@@ -240,12 +240,10 @@ impl ChildList {
     }
 
     fn insert(self, m: &mut Machine, child: u64, address: Option<u64>) {
-        let made = &mut fx_mut(m).child_entries_made;
-        let pool_address = Pool::ChildEntry.address(*made);
-        *made += 1;
+        let (place, ()) = fx_mut(m).child_entry_places.take();
         let body = self.body(m);
         let (id, entry) = body.entries.take();
-        *entry = Entry { child, address, pool_address, found_in_last_scan: true, ..Entry::default() };
+        *entry = Entry { child, address, place: Some(place), found_in_last_scan: true, ..Entry::default() };
         entry.modification = Modification::Insert;
         body.modifications.push(id);
         if self.is_static(m)
@@ -288,14 +286,14 @@ impl ChildList {
         trace(m, driver, &sites::CHILD_ALL_EXIT, [self.0.handle()]);
     }
 
-    /// `WdfChildListRetrievePdo`: what became of a child that the list knows.
+    /// `WdfChildListRetrievePdo`: what became of a child that the list knows, with its address description.
     ///
     /// Source: K/core/fxchildlist.cpp:410-470.
-    pub fn child(self, m: &mut Machine, child: u64) -> Option<ChildState> {
+    pub fn child(self, m: &mut Machine, child: u64) -> Option<Retrieved> {
         let driver = self.driver(m);
         trace(m, driver, &sites::CHILD_PDO_ENTER, [self.0.handle()]);
         let found = self.find_device(m, child);
-        let (device, word) = match found {
+        let (device, word) = match found.map(|found| found.state) {
             Some(ChildState::Created(device)) => (device.object().handle(), RETRIEVE_SUCCESS),
             Some(ChildState::NotCreatedYet) => (0, RETRIEVE_NOT_YET_CREATED),
             None => (0, RETRIEVE_NO_SUCH_DEVICE),
@@ -304,19 +302,14 @@ impl ChildList {
         found
     }
 
-    fn find_device(self, m: &mut Machine, child: u64) -> Option<ChildState> {
+    fn find_device(self, m: &mut Machine, child: u64) -> Option<Retrieved> {
         let body = self.body(m);
         let modified = body.modification_of(child).and_then(|id| body.entry(id));
-        if modified.is_some_and(|entry| entry.modification == Modification::Insert) {
-            return Some(ChildState::NotCreatedYet);
-        }
-        let entry = body.description_of(child).and_then(|id| body.entry(id))?;
-        match entry.device {
-            Some(device) if entry.description != Description::PresentNeedsInstantiation => {
-                Some(ChildState::Created(device))
-            }
-            _ => Some(ChildState::NotCreatedYet),
-        }
+        let inserted = modified.filter(|entry| entry.modification == Modification::Insert);
+        let entry = inserted.or_else(|| body.description_of(child).and_then(|id| body.entry(id)))?;
+        let waits = inserted.is_some() || entry.description == Description::PresentNeedsInstantiation;
+        let state = entry.device.filter(|_| !waits).map_or(ChildState::NotCreatedYet, ChildState::Created);
+        Some(Retrieved { child, address: entry.address, state })
     }
 
     /// `WdfChildListRetrieveAddressDescription`.
@@ -360,7 +353,7 @@ impl ChildList {
     pub fn request_eject(self, m: &mut Machine, child: u64) -> bool {
         let driver = self.driver(m);
         trace(m, driver, &sites::CHILD_EJECT_ENTER, [self.0.handle()]);
-        let device = match self.find_device(m, child) {
+        let device = match self.find_device(m, child).map(|found| found.state) {
             Some(ChildState::Created(device)) => Some(device),
             _ => None,
         };

@@ -22,6 +22,7 @@ impl ChildList {
         let (present, missing) = self.count(m);
         let mut again = false;
         let says = present > 0 || missing && relations.is_none();
+        let prior = prior_address(relations);
         if says {
             self.add_prior(m, relations);
             again = self.report(m, relations.get_or_insert_default());
@@ -38,6 +39,10 @@ impl ChildList {
             m.invalidate_device_relations(pdo);
         }
         self.free(m, freed);
+        if says && let Some(prior) = prior {
+            let driver = self.driver(m);
+            trace(m, driver, &sites::CHILDREN_PRIOR_FREED, [prior]);
+        }
         says
     }
 
@@ -69,10 +74,9 @@ impl ChildList {
 
     /// The children of the lists before this one stay in the answer.
     fn add_prior(self, m: &mut Machine, relations: &Option<Vec<DeviceObject>>) {
-        if let Some(prior) = relations.as_ref().filter(|prior| !prior.is_empty()) {
+        if let (Some(address), Some(prior)) = (prior_address(relations), relations) {
             let driver = self.driver(m);
-            let arguments = [self.0.handle(), prior[0].address() + 0x1000, prior.len() as u64];
-            trace(m, driver, &sites::CHILDREN_PRIOR, arguments);
+            trace(m, driver, &sites::CHILDREN_PRIOR, [self.0.handle(), address, prior.len() as u64]);
         }
     }
 
@@ -198,4 +202,9 @@ impl ChildList {
         self.body(m).state = ListState::Unlocked;
         self.process_modifications(m);
     }
+}
+
+/// Where the answer of the lists before lies.
+fn prior_address(relations: &Option<Vec<DeviceObject>>) -> Option<u64> {
+    relations.as_ref()?.first().map(|first| first.address() + 0x1000)
 }

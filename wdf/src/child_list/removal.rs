@@ -50,7 +50,7 @@ impl ChildList {
             self.body(m).descriptions.retain(|&known| known != id);
             let Some(child) = entry.device else { continue };
             let pdo = child.device_object(m).address();
-            trace(m, driver, &sites::CHILD_REMOVING, [entry.pool_address, child.object().handle(), pdo]);
+            trace(m, driver, &sites::CHILD_REMOVING, [entry.pool_address(), child.object().handle(), pdo]);
             parent.wait_for_child(m, child);
             crate::pnp::parent_was_removed(m, child);
         }
@@ -116,7 +116,7 @@ impl ChildList {
 
     /// Where the framework keeps the entry.
     pub(crate) fn entry_address(self, m: &mut Machine, id: Id) -> u64 {
-        self.body(m).entry(id).map_or(0, |entry| entry.pool_address)
+        self.body(m).entry(id).map_or(0, |entry| entry.pool_address())
     }
 
     /// The child by which the entry is listed.

@@ -111,7 +111,7 @@ impl ChildList {
         let driver = self.driver(m);
         for id in self.body(m).modifications.clone() {
             let Some(&entry) = self.body(m).entry(id) else { continue };
-            let arguments = [entry.pool_address, entry.modification as u64, entry.description as u64];
+            let arguments = [entry.pool_address(), entry.modification as u64, entry.description as u64];
             trace(m, driver, &sites::CHILD_SCAN_MODIFIED, arguments);
             if !entry.found_in_last_scan && self.body(m).mark_modification_missing(id) {
                 freed.push(id);
@@ -132,7 +132,7 @@ impl ChildList {
                         let pdo = child.device_object(m).address();
                         trace(m, driver, &sites::CHILD_SCAN_MISSING, [child.object().handle(), pdo]);
                     }
-                    None => trace(m, driver, &sites::CHILD_SCAN_NEVER_MADE, [entry.pool_address]),
+                    None => trace(m, driver, &sites::CHILD_SCAN_NEVER_MADE, [entry.pool_address()]),
                 }
                 self.body(m).mark_description_missing(id);
             }

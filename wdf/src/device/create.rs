@@ -58,8 +58,8 @@ impl DeviceInit {
         match kind {
             DeviceKind::Fdo | DeviceKind::Filter => child_list::create(m, device, self.children)?,
             DeviceKind::Pdo => {
-                if self.name.is_some() {
-                    trace(m, driver, &sites::DEVICE_NOT_SECURE, [driver.0.handle()]);
+                if self.name.is_some() && !self.identity.raw {
+                    trace(m, driver, &sites::DEVICE_NOT_SECURE, [driver.0.address()]);
                 }
                 m[device_object].initializing = false;
             }

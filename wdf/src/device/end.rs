@@ -106,10 +106,20 @@ pub(crate) fn destroyed(m: &mut Machine, device: Device) {
     }
 }
 
-/// `WdfObjectDelete` of a control device: nobody opens it any more, and it goes with its last file.
+/// `WdfObjectDelete`: a PDO that was never listed goes as if it could not be created.
 ///
-/// Source: S/core/fxdevice.cpp:1090-1130 (DeleteObject); S/irphandlers/general/fxpkggeneral.cpp:1985.
-pub(crate) fn delete_control(m: &mut Machine, device: Device) {
+/// Source: S/core/fxdevice.cpp:1177-1260 (DeleteObject).
+pub(crate) fn deleted_by_driver(m: &mut Machine, device: Device) {
+    match device.kind(m) {
+        DeviceKind::Control => delete_control(m, device),
+        _ => _ = delete_failed(m, device, STATUS_UNSUCCESSFUL),
+    }
+}
+
+/// Nobody opens a control device any more, and it goes with its last file.
+///
+/// Source: S/irphandlers/general/fxpkggeneral.cpp:1985.
+fn delete_control(m: &mut Machine, device: Device) {
     let device_object = device.device_object(m);
     device_object.refuse_opens(m);
     let body = device.body(m);

@@ -111,6 +111,17 @@ pub(crate) struct DeviceBody {
 }
 
 impl DeviceBody {
+    /// Whether the driver may delete the device: a control device, or a PDO that it made itself and has not listed yet.
+    ///
+    /// Source: S/core/km/fxdevicekm.cpp:62, 237.
+    pub(crate) fn is_the_drivers(&self) -> bool {
+        match self.kind {
+            DeviceKind::Control => true,
+            DeviceKind::Pdo => self.entry.is_none(),
+            DeviceKind::Fdo | DeviceKind::Filter => false,
+        }
+    }
+
     /// The device below, if create, cleanup and close go on to it.
     ///
     /// Source: S/core/fxdevice.cpp:909-981.

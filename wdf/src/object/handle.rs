@@ -10,7 +10,7 @@ use vbus_wdm::{Machine, NtStatus};
 use super::cast::Found;
 use super::custom_type::{self, CustomType};
 use super::{Attributes, Kind, Object, ObjectCallback, context};
-use crate::device::{self, Device, DeviceKind};
+use crate::device::{self, Device};
 use crate::driver::Driver;
 use crate::framework::{Framework, trace};
 use crate::sync::presentation;
@@ -141,7 +141,7 @@ pub trait Deletable: Handle {
         let object = self.object();
         match object.find(m) {
             Found::Live { no_delete: false, .. } if object.kind == Kind::Device => {
-                device::end::delete_control(m, Device(object));
+                device::end::deleted_by_driver(m, Device(object));
             }
             Found::Live { no_delete: false, .. } => object.delete_object(m),
             Found::Live { driver, .. } => {
@@ -189,7 +189,7 @@ impl<T: Handle> Deletable for T {}
 pub(super) fn is_protected(fx: &Framework, object: Object) -> bool {
     match object.kind {
         Kind::Driver | Kind::IoPackage => true,
-        Kind::Device => fx.devices.get(object.id).is_some_and(|body| body.kind != DeviceKind::Control),
+        Kind::Device => fx.devices.get(object.id).is_some_and(|body| !body.is_the_drivers()),
         _ => fx.header(object).is_some_and(|header| header.marks.no_delete),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: S/irphandlers/pnp/pnpcallbacks.cpp; wdfdevice.h and wdfpdo.h of the public headers for their signatures.
 
-use vbus_wdm::{DevicePowerState, Machine, NtStatus, PowerState, RelationType, UsageType};
+use vbus_wdm::{DevicePowerState, Machine, NtStatus, PowerState, RelationType, Resource, UsageType};
 
 use super::power_irps::power_state;
 use crate::device::Device;
@@ -21,6 +21,9 @@ pub type PowerTransition = fn(&mut Machine, Device, PowerDeviceState) -> Result<
 
 /// EvtDeviceSetLock: whether the device is to be locked into its place, or let go.
 pub type SetLock = fn(&mut Machine, Device, bool) -> Result<(), NtStatus>;
+
+/// A PDO's callback that lists resources: of a WDFCMRESLIST, or of a WDFIORESREQLIST.
+pub type ResourcesQuery = fn(&mut Machine, Device, &mut Vec<Resource>) -> Result<(), NtStatus>;
 
 /// WDF_POWER_DEVICE_STATE: a device power state, with a word for the last one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,6 +126,10 @@ pub struct PnpCallbacks {
     pub usage_notification: Option<fn(&mut Machine, Device, SpecialFile, bool)>,
     /// EvtDeviceRelationsQuery.
     pub relations_query: Option<fn(&mut Machine, Device, RelationType)>,
+    /// EvtDeviceResourcesQuery (PDO): what the device uses already.
+    pub resources_query: Option<ResourcesQuery>,
+    /// EvtDeviceResourceRequirementsQuery (PDO): what the device needs.
+    pub resource_requirements_query: Option<ResourcesQuery>,
     /// EvtDeviceEject (PDO).
     pub eject: Option<Transition>,
     /// EvtDeviceSetLock (PDO).

@@ -4,7 +4,7 @@
 //! fxpkgpnp.hpp:4090-4175 (power).
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Id, Irp, Machine, NtStatus, PnpAnswer, RelationType};
+use vbus_wdm::{Id, Irp, Irql, Machine, NtStatus, PnpAnswer, RelationType};
 
 use super::PACKAGE_OFFSET;
 use super::events::PowerEvent;
@@ -99,11 +99,15 @@ impl Device {
             return;
         }
         self.body(m).pnp.children_can_power_up = true;
+        // They hear of it under the list's lock, and act on it later.
+        let irql = m.irql();
+        m.set_irql(Irql::Dispatch);
         for list in self.child_lists(m) {
             for child in list.devices(m) {
                 post::<Power>(m, child, PowerEvent::ParentToD0);
             }
         }
+        m.set_irql(irql);
     }
 
     /// EvtChildListScanForChildren of every list.

@@ -42,6 +42,7 @@ pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
         PnpMinor::QueryId if is_pdo => identity::id(m, device, irp, parameters),
         PnpMinor::QueryDeviceText if is_pdo => identity::text(m, device, irp, parameters),
         PnpMinor::QueryBusInformation if is_pdo => identity::bus_information(m, device, irp),
+        PnpMinor::QueryResources if is_pdo => queries::resources(m, device, irp),
         PnpMinor::QueryResourceRequirements if is_pdo => queries::resource_requirements(m, device, irp),
         PnpMinor::FilterResourceRequirements if !is_pdo => queries::filter_resource_requirements(m, device, irp),
         PnpMinor::SetLock if is_pdo => set_lock(m, device, irp, parameters),

@@ -23,6 +23,19 @@ impl Device {
         }
     }
 
+    /// QueryForReenumerationInterface: what a device can do about its own restart. A PDO needs nobody below for that, but
+    /// a work item, which it keeps.
+    ///
+    /// Source: S/irphandlers/pnp/fxpkgfdo.cpp:1330-1360; S/inc/private/common/fxpkgpdo.hpp:538-570; fxpkgpnp.cpp:263-290.
+    pub(super) fn prepare_for_its_restart(self, m: &mut Machine) {
+        if self.lower_device(m).is_some() {
+            self.query_interface_below(m);
+        } else if std::mem::replace(&mut self.body(m).pnp.has_restart_work_item, true) {
+            let driver = self.driver(m);
+            trace(m, driver, &sites::RESTART_WORK_ITEM_REUSED, []);
+        }
+    }
+
     /// CreatePowerThreadIfNeeded: where power IRPs may come while nothing can be paged in, the stack needs a thread that
     /// is never paged. Nobody below has one, so that the device makes its own.
     ///

@@ -38,6 +38,7 @@ pub(crate) use remove::{child_never_reported, parent_was_removed, remove_failed_
 use vbus_wdm::{Irp, Machine, NtStatus, PnpAnswer, PnpMinor, PnpParameters};
 
 use crate::device::{Device, DeviceKind};
+use crate::driver::Driver;
 use crate::framework::trace;
 use crate::object::Handle;
 use crate::trace::sites;
@@ -98,6 +99,7 @@ pub(crate) struct PnpData {
     special_file_support: [bool; 4],
     pageable_capable: bool,
     has_power_thread: bool,
+    has_restart_work_item: bool,
     pub(crate) device_state: DeviceState,
 
     /// What the device's children ask it for, and what it waits for: itself, and every child on its way out.
@@ -151,6 +153,7 @@ impl Default for PnpData {
             special_file_support: [false; 4],
             pageable_capable: false,
             has_power_thread: false,
+            has_restart_work_item: false,
             device_state: DeviceState::default(),
             children_can_power_up: false,
             children_powered_on: 0,
@@ -220,8 +223,9 @@ pub struct DeviceState {
 /// Where in its device's allocation the PnP package lies.
 const PACKAGE_OFFSET: u64 = 0x1F0;
 
-/// The object type whose locks the verifier finds no order for: two of them with every PnP package.
-const LOCK_TYPE: u64 = 0x1036;
+/// FX_TYPE_CM_RES_LIST, of which every PnP package has two, and FX_TYPE_IO_RES_REQ_LIST.
+const RESOURCE_LIST: u64 = 0x1036;
+const REQUIREMENTS_LIST: u64 = 0x1037;
 
 /// A device's PnP package was made, before the device can be reached. An FDO that owns its stack's power policy asks
 /// below for the D3cold interface.
@@ -242,10 +246,14 @@ pub(crate) fn package_created(m: &mut Machine, device: Device) {
         };
         device.ask_and_look(m, lower, PnpMinor::QueryInterface, PnpParameters::None, PnpAnswer::None, look);
     }
+    lock_of_unordered_type(m, driver, RESOURCE_LIST);
+    lock_of_unordered_type(m, driver, RESOURCE_LIST);
+}
+
+/// The framework makes an object with a lock of a type for which nobody said in which order it is taken.
+fn lock_of_unordered_type(m: &mut Machine, driver: Driver, lock_type: u64) {
     if driver.verifier_on(m) {
-        for _ in 0..2 {
-            trace(m, driver, &sites::LOCK_WITHOUT_ORDER, [LOCK_TYPE]);
-        }
+        trace(m, driver, &sites::LOCK_WITHOUT_ORDER, [lock_type]);
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn init_surprise_removed(m: &mut Machine, device: Device) -> Next {
 
 pub(super) fn hardware_available(m: &mut Machine, device: Device) -> Next {
     // What a device can do about its own restart, and who lends it a thread that may be paged.
-    device.query_interface_below(m);
+    device.prepare_for_its_restart(m);
     device.create_power_thread_if_needed(m);
     if !device.prepare_hardware(m).is_success() {
         return Some(FailedOwnHardware);
@@ -318,6 +318,7 @@ pub(super) fn failed_started(m: &mut Machine, device: Device) -> Next {
 }
 
 pub(super) fn failed_init(m: &mut Machine, device: Device) -> Next {
+    device.body(m).pnp.has_restart_work_item = false;
     device.finish_pnp_irp(m);
     Some(Init)
 }

@@ -5,7 +5,8 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Irp, Machine, NtStatus, Parameters, PnpAnswer, PnpParameters, RelationType};
 
-use super::{children, fire_and_forget};
+use super::callbacks::ResourcesQuery;
+use super::{REQUIREMENTS_LIST, RESOURCE_LIST, children, fire_and_forget, lock_of_unordered_type};
 use crate::device::{Device, DeviceKind};
 use crate::framework::trace;
 use crate::object::Handle;
@@ -118,11 +119,40 @@ pub(super) fn interface(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     fire_and_forget(m, device, irp)
 }
 
-/// QUERY_RESOURCE_REQUIREMENTS of a PDO, which has none. From then on the PnP manager knows the PDO.
+/// QUERY_RESOURCES of a PDO: what its driver lists. An empty list leaves the IRP as it came.
+///
+/// Source: S/irphandlers/pnp/km/fxpkgpdokm.cpp:20-100.
+pub(super) fn resources(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
+    let came = m[irp].io_status.status;
+    let query = device.body(m).callbacks.resources_query;
+    let status = query.map_or(came, |query| list_resources(m, device, irp, RESOURCE_LIST, query));
+    device.complete_irp(m, irp, status)
+}
+
+fn list_resources(m: &mut Machine, device: Device, irp: Irp, list_type: u64, query: ResourcesQuery) -> NtStatus {
+    let driver = device.driver(m);
+    lock_of_unordered_type(m, driver, list_type);
+    let mut resources = Vec::new();
+    match query(m, device, &mut resources) {
+        Ok(()) if resources.is_empty() => m[irp].io_status.status,
+        Ok(()) => {
+            m[irp].pnp_answer = PnpAnswer::Resources(resources);
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+/// QUERY_RESOURCE_REQUIREMENTS of a PDO, from when on the PnP manager knows it: what its driver lists.
 ///
 /// Source: S/irphandlers/pnp/km/fxpkgpdokm.cpp:110-230.
 pub(super) fn resource_requirements(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
-    let status = device.register_interfaces(m).into();
+    let registered = device.register_interfaces(m);
+    let query = device.body(m).callbacks.resource_requirements_query;
+    let status = match (registered, query) {
+        (Ok(()), Some(query)) => list_resources(m, device, irp, REQUIREMENTS_LIST, query),
+        _ => registered.into(),
+    };
     device.complete_irp(m, irp, status)
 }
 

@@ -14,6 +14,7 @@ sites! {
     PNP_CLOSED = Information TRACINGPNP "FxPkgPnp::PnpProcessEvent" "WDFDEVICE 0x%p !devobj 0x%p current pnp state %!WDF_DEVICE_PNP_STATE! dropping event %!FxPnpEvent! because of a closed queue";
     PNP_DROPPED = Verbose TRACINGPNP "FxPkgPnp::PnpProcessEventInner" "WDFDEVICE 0x%p !devobj 0x%p current pnp state %!WDF_DEVICE_PNP_STATE! dropping event %!FxPnpEvent!";
     PNP_DROPPED_UNKNOWN = Warning TRACINGPNP "FxPkgPnp::PnpProcessEventInner" "WDFDEVICE 0x%p !devobj %p current state %!WDF_DEVICE_PNP_STATE!, policy event %!FxPnpEvent! is not a known dropped event, known dropped events are %!FxPnpEvent!";
+    RESTART_WORK_ITEM_REUSED = Information TRACINGPNP "FxPkgPnp::AllocateWorkItemForSetDeviceFailed" "Reusing previously created workitem forSetDeviceFailedAttemptRestart";
     STACK_CAPABILITIES_FAILED = Error TRACINGPNP "GetStackCapabilities" "Failed to get DEVICE_CAPABILITIES from !devobj %p, %!STATUS!";
     PNP_NO_CAPABILITIES = Error TRACINGPNP "FxPkgPnp::PnpEventHardwareAvailable" "could not query caps for stack, %!STATUS!";
     PNP_QUERY_REMOVE_FAILED = Error TRACINGPNP "FxPkgPnp::PnpEventQueryRemoveAskDriver" "EvtDeviceQueryRemove failed, %!STATUS!";
