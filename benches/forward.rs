@@ -110,7 +110,7 @@ impl Floor {
 fn step(floor: &mut Floor, at: usize) {
     let share = |total: usize| total * (at + 1) / INDIRECT_CALLS - total * at / INDIRECT_CALLS;
     for _ in 0..share(RECORDS) {
-        floor.log.record(&SITE, black_box([at as u64, 1, 2]));
+        floor.log.record(at as u64, &SITE, black_box([at as u64, 1, 2]));
     }
     for _ in 0..share(WHOLE_LOCATIONS) {
         floor.locations[at % 8] = black_box(StackLocation::default());

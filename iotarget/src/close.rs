@@ -6,7 +6,7 @@
 use vbus_wdf::Request;
 use vbus_wdf::layer::{DISPOSE_EVENT, passive_level, peek_body, sites, trace};
 use vbus_wdm::constants::*;
-use vbus_wdm::{DeviceObject, FileObject, Machine};
+use vbus_wdm::{DeviceObject, FileObject, Machine, NotificationEntry};
 
 use crate::addresses;
 use crate::cancel::{cancel_all, take_sent};
@@ -141,8 +141,13 @@ impl IoTarget {
         let (handle, registration) = (remote.handle, remote.registration);
         let file = file.map_or(0, FileObject::address);
         let device = device.map_or(0, DeviceObject::address);
-        let arguments =
-            [self.0.handle(), file, device, handle.map_or(0, FileObject::address), registration.unwrap_or(0)];
+        let arguments = [
+            self.0.handle(),
+            file,
+            device,
+            handle.map_or(0, FileObject::address),
+            registration.map_or(0, NotificationEntry::number),
+        ];
         trace(m, driver, &sites::REMOTE_CLOSE_OBJECTS, arguments);
     }
 

@@ -3,7 +3,7 @@
 use vbus_wdf::layer::{sites, trace};
 use vbus_wdf::{Attributes, Device, Driver, Handle, HandleType};
 use vbus_wdm::constants::*;
-use vbus_wdm::{FileObject, Machine, NtStatus, OpenOptions};
+use vbus_wdm::{FileObject, Machine, NotificationEntry, NtStatus, OpenOptions};
 
 use crate::close::Cleared;
 use crate::target::IoTarget;
@@ -42,9 +42,7 @@ pub(crate) struct Remote {
     pub(crate) opened_by: Option<(String, OpenOptions)>,
     pub(crate) notices: Notices,
     /// The registration for notifications of its device's removal. It outlasts a close for query remove.
-    pub(crate) registration: Option<u64>,
-    /// How often it registered.
-    pub(crate) registrations: u64,
+    pub(crate) registration: Option<NotificationEntry>,
     /// How many calls have closed it so far.
     pub(crate) closers: u32,
     /// Which of them the pointers go to when the target lets go of its device, and where that call keeps them.

@@ -40,6 +40,8 @@ pub struct World {
     pub when_blocked: Option<fn(&mut Machine)>,
     pub target: Option<IoTarget>,
     pub device: Option<Device>,
+    /// The plain device.
+    pub plain: Option<DeviceObject>,
 }
 
 pub struct Bench {
@@ -119,6 +121,7 @@ impl Setup {
             when_blocked: None,
             target: None,
             device: None,
+            plain: None,
         });
         let Setup { verifier, break_on_error, .. } = self;
         let device_add = Some(device_add as DeviceAdd);
@@ -142,6 +145,9 @@ impl Setup {
         machine[lower].initializing = false;
         machine[lower].stack_size = self.stack;
         machine.create_symbolic_link("\\??\\LOWER", lower).unwrap();
+        machine.extension_mut::<World>().plain = Some(lower);
+        // The plain device is in no tree: the tests play its PnP manager.
+        machine.on_pnp_request(|_, _, _| {});
         machine.on_idle(|m| {
             let act = m.extension_mut::<World>().when_blocked.take();
             act.map(|act| act(m)).is_some()

@@ -56,6 +56,10 @@ impl Case {
         let events = json["ev"].as_array().ok_or("a case has events")?;
         let event = |value: &Value| match value.as_u64() {
             Some(index) => traces.0.get(index as usize).cloned().unwrap_or_default(),
+            None if value[0] == "log2" => {
+                let said = value[1].as_u64().and_then(|index| traces.0.get(index as usize)).cloned();
+                format!("2 {}", said.unwrap_or_default())
+            }
             None => {
                 let words = value.as_array().map(|words| words.iter().map(word).collect::<Vec<_>>());
                 format!("* {}", words.unwrap_or_default().join(" "))

@@ -9,20 +9,33 @@ use vbus::wdm::{
 };
 
 use super::case::{Case, Event};
+use super::f9_target;
 use super::lives::{self, Lives, asked, lower, send_and_record};
 use super::world::*;
 
 /// What a case asks of its drivers, and what there is.
 #[derive(Default)]
 pub struct Scene {
-    pub wanted: Wanted,
+    wanted: Wanted,
     bus: Option<Device>,
     /// The children's PDOs and devices, by id.
     children: [Option<(Device, DeviceObject)>; 4],
+    /// What gives a child its queue, if somebody else has to say.
+    kid_queue: Option<MakeQueue>,
+}
+
+type MakeQueue = fn(&mut Machine, Device) -> Result<(), NtStatus>;
+
+impl Scene {
+    /// The scene of a case about targets of children.
+    pub fn for_targets(raw: bool, kid_queue: MakeQueue) -> Scene {
+        let wanted = Wanted { raw, ..Wanted::default() };
+        Scene { wanted, kid_queue: Some(kid_queue), ..Scene::default() }
+    }
 }
 
 #[derive(Clone, Default)]
-pub struct Wanted {
+struct Wanted {
     addresses: bool,
     raw: bool,
     callbacks: bool,
@@ -30,6 +43,9 @@ pub struct Wanted {
 }
 
 pub fn run(case: &Case) -> Vec<Event> {
+    if case.text_of("part") == "target" {
+        return f9_target::run(case);
+    }
     let mut m = machine(Behaviour::succeed(0));
     let wanted = Wanted {
         addresses: case.is_set("addressDescription"),
@@ -57,8 +73,13 @@ fn scene(m: &mut Machine) -> &mut Scene {
     m.extension_mut::<Scene>()
 }
 
-fn bus(m: &mut Machine) -> Device {
+pub fn bus(m: &mut Machine) -> Device {
     scene(m).bus.unwrap()
+}
+
+/// A child's device and PDO.
+pub fn child(m: &mut Machine, id: usize) -> Option<(Device, DeviceObject)> {
+    scene(m).children[id]
 }
 
 fn bus_object(m: &mut Machine) -> DeviceObject {
@@ -72,7 +93,7 @@ fn list(m: &mut Machine) -> ChildList {
 }
 
 /// The bus is added before anything is written down.
-fn make_bus(m: &mut Machine, driver: Driver) {
+pub fn make_bus(m: &mut Machine, driver: Driver) {
     let bottom = target_device(m, 1, "<BUSPDO>");
     bottom.driver(m).set_all_majors(m, lower);
     record_frees(m);
@@ -82,7 +103,7 @@ fn make_bus(m: &mut Machine, driver: Driver) {
     start(m, driver);
 }
 
-fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStatus> {
+pub fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStatus> {
     let addresses = scene(m).wanted.addresses;
     let config = ChildListConfig { scan: Some(scanning), addresses, ..ChildListConfig::new(create_listed) };
     let attributes = Attributes::none().context(()).on_cleanup(cleaned_up).on_destroy(destroyed);
@@ -120,7 +141,10 @@ fn create_listed(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Re
 /// Makes a child, and its queue.
 fn create(m: &mut Machine, id: u64, mut init: DeviceInit) -> Result<Device, NtStatus> {
     let Wanted { raw, callbacks: all, .. } = scene(m).wanted;
-    init = init.assign_name(&format!("\\Device\\OracleKid{id}")).callbacks(callbacks(all)).ids(PdoIds {
+    if scene(m).kid_queue.is_none() {
+        init = init.assign_name(&format!("\\Device\\OracleKid{id}"));
+    }
+    init = init.callbacks(callbacks(all)).ids(PdoIds {
         device: "ORC/Child".to_owned(),
         instance: id.to_string(),
         hardware: vec!["ORC/Hw".to_owned()],
@@ -146,6 +170,10 @@ fn create(m: &mut Machine, id: u64, mut init: DeviceInit) -> Result<Device, NtSt
         let has = Flags::EJECT_SUPPORTED | Flags::REMOVABLE | Flags::UNIQUE_ID | Flags::SURPRISE_REMOVAL_OK;
         let (address, ui_number) = (Some(7), Some(3));
         child.set_pnp_capabilities(m, PnpCapabilities { has, address, ui_number, ..PnpCapabilities::default() });
+    }
+    if let Some(kid_queue) = scene(m).kid_queue {
+        kid_queue(m, child)?;
+        return Ok(child);
     }
     let queue =
         Queue::config(Dispatch::Parallel).power_managed(false).on_default(|_, _, _| {}).create_default(m, child)?;
@@ -179,23 +207,23 @@ fn callbacks(all: bool) -> PnpCallbacks {
     }
 }
 
-fn evt(m: &mut Machine, device: Device, callback: &str) -> Result<(), NtStatus> {
+pub fn evt(m: &mut Machine, device: Device, callback: &str) -> Result<(), NtStatus> {
     let shown = name_of(m, device.object().handle());
     record(m, format!("evt {callback} {shown}"));
     Ok(())
 }
 
-fn cleaned_up(m: &mut Machine, object: Object) {
+pub fn cleaned_up(m: &mut Machine, object: Object) {
     let shown = name_of(m, object.handle());
     record(m, format!("evt ContextCleanup {shown}"));
 }
 
-fn destroyed(m: &mut Machine, object: Object) {
+pub fn destroyed(m: &mut Machine, object: Object) {
     let shown = name_of(m, object.handle());
     record(m, format!("evt ContextDestroy {shown}"));
 }
 
-fn play(m: &mut Machine, step: &str) {
+pub fn play(m: &mut Machine, step: &str) {
     let digits = step.trim_end_matches(|digit: char| digit.is_ascii_digit());
     let id = step[digits.len()..].parse::<u64>().unwrap_or(0);
     if step == "start0" {

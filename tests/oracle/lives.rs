@@ -104,6 +104,7 @@ pub fn send_and_record(
     minor: PnpMinor,
     parameters: PnpParameters,
 ) -> (NtStatus, u64, PnpAnswer) {
+    let device = device.top_of_stack(m);
     let shown = name_of(m, device.address());
     let code = minor.name().replace("IRP_MN_", "");
     let argument = match parameters {
@@ -114,7 +115,7 @@ pub fn send_and_record(
         PnpParameters::Lock(lock) => format!(" {}", u8::from(lock)),
         _ => String::new(),
     };
-    record(m, format!("pnpSend {code} {shown}{argument}"));
+    say(m, format!("pnpSend {code} {shown}{argument}"));
     let irp = m.allocate_irp(m[device].stack_size).unwrap();
     m[irp].io_status.status = STATUS_NOT_SUPPORTED;
     let location = m[irp].next_mut();
@@ -132,10 +133,17 @@ pub fn send_and_record(
             capabilities.device_wake as u8,
             capabilities.system_wake as u8
         );
-        record(m, caps);
+        say(m, caps);
     }
-    record(m, format!("pnpDone {code} {}", hex(status.status)));
+    say(m, format!("pnpDone {code} {}", hex(status.status)));
     (status.status, status.information, std::mem::take(&mut m[irp].pnp_answer))
+}
+
+/// Writes down what the managers do, unless the case wants nothing of that.
+fn say(m: &mut Machine, event: String) {
+    if !is_quiet(m) {
+        record(m, event);
+    }
 }
 
 /// Sends a PnP IRP that brings nothing, and writes down the state that it answers with.

@@ -17,8 +17,8 @@ mod f5_stacksize;
 mod f6;
 mod f7;
 mod f8_life;
-#[allow(dead_code)]
 mod f9_children;
+mod f9_target;
 mod lives;
 mod world;
 
@@ -47,7 +47,7 @@ fn family(name: &str) -> Option<fn(&Case) -> Vec<Event>> {
         "F6" => Some(f6::run),
         "F7" => Some(f7::run),
         "F8_life" => Some(f8_life::run),
-        // "F9_children" => Some(f9_children::run), once targets of children are played, too.
+        "F9_children" => Some(f9_children::run),
         _ => None,
     }
 }

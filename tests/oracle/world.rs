@@ -20,15 +20,24 @@ pub const CODE: IoctlCode = IoctlCode(0x0022_0003);
 pub struct Recorder {
     events: Vec<Event>,
     names: BTreeMap<u64, String>,
-    driver: Option<Driver>,
-    /// The last log record, and the last debugger break, that was written down.
-    seen: (u32, usize),
+    /// The drivers whose logs are written down; what the second one says is marked.
+    heard: Vec<Heard>,
     irps: usize,
     requests: usize,
     /// Steps of IRPs are not written down.
     quiet: bool,
     /// That the framework frees an IRP of its own is.
     frees: bool,
+    /// That a file is created, cleaned up or closed is.
+    files: bool,
+}
+
+/// A driver, with the last log record and the last debugger break of it that was written down.
+#[derive(Clone, Copy)]
+struct Heard {
+    driver: Driver,
+    sequence: u32,
+    breaks: usize,
 }
 
 /// What a plain target does with what it is sent.
@@ -114,25 +123,29 @@ pub fn record(m: &mut Machine, event: String) {
     m.extension_mut::<Recorder>().events.push(Event(format!("* {event}")));
 }
 
-/// Writes down the trace messages and debugger breaks since the last event.
+/// Writes down the trace messages and debugger breaks since the last event, in the order of all drivers.
 fn drain(m: &mut Machine) {
-    let Recorder { driver, seen: (sequence, breaks), .. } = *m.extension::<Recorder>();
-    let Some(driver) = driver else { return };
-    let lines = driver.log_after(m, sequence);
-    let new_breaks = driver.debugger_breaks(m)[breaks..].to_vec();
-    let mut pending = new_breaks.iter().peekable();
-    let mut events = Vec::new();
-    for line in &lines {
-        let text = trace_text(line.level as u8, line.function, &line.message);
-        events.push(Event(with_names(m, &text)));
-        while pending.next_if(|&&at| at == line.sequence).is_some() {
-            events.push(Event("* DbgBreakPoint".to_owned()));
+    let heard = m.extension::<Recorder>().heard.clone();
+    let mut said = Vec::new();
+    for (number, Heard { driver, sequence, breaks }) in heard.into_iter().enumerate() {
+        let lines = driver.log_after(m, sequence);
+        let new_breaks = driver.debugger_breaks(m)[breaks..].to_vec();
+        let mut pending = new_breaks.iter().peekable();
+        for line in &lines {
+            let text = trace_text(line.level as u8, line.function, &line.message);
+            let text = with_names(m, &text);
+            said.push((line.moment, if number == 0 { text } else { format!("2 {text}") }));
+            while pending.next_if(|&&at| at == line.sequence).is_some() {
+                said.push((line.moment, "* DbgBreakPoint".to_owned()));
+            }
         }
+        said.extend(pending.map(|_| (u64::MAX, "* DbgBreakPoint".to_owned())));
+        let heard = &mut m.extension_mut::<Recorder>().heard[number];
+        heard.sequence = lines.last().map_or(sequence, |line| line.sequence);
+        heard.breaks += new_breaks.len();
     }
-    events.extend(pending.map(|_| Event("* DbgBreakPoint".to_owned())));
-    let recorder = m.extension_mut::<Recorder>();
-    recorder.events.append(&mut events);
-    recorder.seen = (lines.last().map_or(sequence, |line| line.sequence), breaks + new_breaks.len());
+    said.sort_by_key(|&(moment, _)| moment);
+    m.extension_mut::<Recorder>().events.extend(said.into_iter().map(|(_, text)| Event(text)));
 }
 
 /// Replaces every 16-digit address by its name.
@@ -173,10 +186,29 @@ pub fn start(m: &mut Machine, driver: Driver) {
 
 /// Begins to write down what the driver logs.
 pub fn start_log(m: &mut Machine, driver: Driver) {
-    let seen = (driver.log_sequence(m), driver.debugger_breaks(m).len());
+    drain(m);
+    m.extension_mut::<Recorder>().heard.clear();
+    hear(m, driver);
+}
+
+/// Writes down what one more driver logs, too.
+pub fn hear(m: &mut Machine, driver: Driver) {
+    let heard = Heard { driver, sequence: driver.log_sequence(m), breaks: driver.debugger_breaks(m).len() };
+    m.extension_mut::<Recorder>().heard.push(heard);
+}
+
+/// Stops to write down what drivers log and, if that is said, what becomes of IRPs. Returns who was heard.
+pub fn hush(m: &mut Machine, irps_too: bool) -> Vec<Driver> {
+    drain(m);
     let recorder = m.extension_mut::<Recorder>();
-    recorder.driver = Some(driver);
-    recorder.seen = seen;
+    recorder.quiet = irps_too;
+    std::mem::take(&mut recorder.heard).into_iter().map(|heard| heard.driver).collect()
+}
+
+/// Goes on to write down.
+pub fn unhush(m: &mut Machine, drivers: Vec<Driver>) {
+    m.extension_mut::<Recorder>().quiet = false;
+    drivers.into_iter().for_each(|driver| hear(m, driver));
 }
 
 fn step(m: &mut Machine, seen: Observation) {
@@ -184,6 +216,14 @@ fn step(m: &mut Machine, seen: Observation) {
         return;
     }
     let event = match seen.step {
+        Step::Done if m.extension::<Recorder>().files && is_named(m, seen.irp, FILE_IRP) => {
+            format!("fileDone {}", hex(seen.status))
+        }
+        Step::Free if m.extension::<Recorder>().files && is_named(m, seen.irp, FILE_IRP) => {
+            drain(m);
+            m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
+            return;
+        }
         Step::Done if is_senders(m, seen.irp) => return,
         Step::Free if is_senders(m, seen.irp) => {
             drain(m);
@@ -198,11 +238,17 @@ fn step(m: &mut Machine, seen: Observation) {
             format!("done {} {status} {} {pending}", irp_name(m, seen.irp), seen.information)
         }
         Step::Free => {
-            let event = format!("freeIrp {}", irp_name(m, seen.irp));
+            let event = match m.extension::<Recorder>().frees {
+                true => "freeIrp".to_owned(),
+                false => format!("freeIrp {}", irp_name(m, seen.irp)),
+            };
             record(m, event);
             // The next IRP in this place is another one.
             m.extension_mut::<Recorder>().names.remove(&seen.irp.address());
             return;
+        }
+        Step::Call { device, major: Major::Create | Major::Cleanup | Major::Close } => {
+            return file_call(m, seen, device);
         }
         Step::Call { major: major @ (Major::Pnp | Major::Power), .. } => {
             name(m, seen.irp.address(), if major == Major::Pnp { PNP_IRP } else { POWER_IRP });
@@ -212,6 +258,26 @@ fn step(m: &mut Machine, seen: Observation) {
         _ => return,
     };
     record(m, event);
+}
+
+/// A file IRP begins its way, if this is its first call.
+fn file_call(m: &mut Machine, seen: Observation, device: DeviceObject) {
+    if !m.extension::<Recorder>().files || is_named(m, seen.irp, FILE_IRP) {
+        return;
+    }
+    let location = m[seen.irp].current();
+    let (major, file) = (location.major, location.file);
+    name(m, seen.irp.address(), FILE_IRP);
+    let file = file.map_or(0, |file| file.address());
+    if major == Major::Create {
+        name(m, file, "<TFILE>");
+    }
+    let (file, device) = (name_of(m, file), name_of(m, device.address()));
+    record(m, format!("fileSend {} {file} {device}", major.name().replace("IRP_MJ_", "")));
+}
+
+fn is_named(m: &mut Machine, irp: Irp, wanted: &str) -> bool {
+    m.extension::<Recorder>().names.get(&irp.address()).is_some_and(|name| name == wanted)
 }
 
 /// What becomes of a PnP, power or file IRP is the sender's business, who writes that down.
@@ -228,6 +294,11 @@ pub fn is_quiet(m: &mut Machine) -> bool {
 /// From now on it is written down when the framework frees an IRP that it made for PnP or power.
 pub fn record_frees(m: &mut Machine) {
     m.extension_mut::<Recorder>().frees = true;
+}
+
+/// From now on it is written down when somebody opens, cleans up or closes a file.
+pub fn record_files(m: &mut Machine) {
+    m.extension_mut::<Recorder>().files = true;
 }
 
 /// The events of a case that ran to its end, or to what stopped it.
@@ -376,15 +447,9 @@ pub fn add_device_to(m: &mut Machine, driver: Driver, pdo: DeviceObject) -> NtSt
 
 /// Runs `act` without writing down what the driver logs meanwhile and what becomes of IRPs.
 pub fn without_traces<R>(m: &mut Machine, act: impl FnOnce(&mut Machine) -> R) -> R {
-    drain(m);
-    let recorder = m.extension_mut::<Recorder>();
-    let driver = recorder.driver.take();
-    recorder.quiet = true;
+    let heard = hush(m, true);
     let result = act(m);
-    m.extension_mut::<Recorder>().quiet = false;
-    if let Some(driver) = driver {
-        start_log(m, driver);
-    }
+    unhush(m, heard);
     result
 }
 

@@ -84,9 +84,9 @@ impl DriverBody {
     }
 
     #[inline]
-    pub(crate) fn trace<const N: usize>(&mut self, site: &'static Site, arguments: [u64; N]) {
+    pub(crate) fn trace<const N: usize>(&mut self, moment: u64, site: &'static Site, arguments: [u64; N]) {
         if self.verbose || site.level < Level::Verbose {
-            self.log.record(site, arguments);
+            self.log.record(moment, site, arguments);
         }
     }
 }
@@ -116,8 +116,8 @@ impl Driver {
         body.unload = config.unload;
         body.track_handles = config.track_handles;
         body.driver_object = Some(driver_object);
-        body.trace(&sites::IFR_START, []);
         fx_mut(m).tracks_handles |= config.track_handles;
+        trace(m, driver, &sites::IFR_START, []);
         driver.0.adopt(m, attributes);
         m[driver_object].context = Context(id.to_word());
         driver_object.set_all_majors(m, dispatch::dispatch);

@@ -22,7 +22,8 @@ pub(crate) struct Framework {
     pub(crate) general: Slab<GeneralBody>,
     /// Whether a driver tracks handles, and so has a line of every state of an object.
     pub(crate) tracks_handles: bool,
-    /// How many entries of child lists there ever were: each has an address of its own.
+    /// How many records there were in all drivers' logs.
+    pub(crate) moment: u64,
     /// Where the entries of all child lists lie: memory that was freed is used again.
     pub(crate) child_entry_places: Slab<()>,
 }
@@ -56,7 +57,8 @@ impl<'m> Fx<'m> {
     #[inline]
     pub fn trace<const N: usize>(&mut self, driver: Driver, site: &'static Site, arguments: [u64; N]) {
         if let Some(body) = self.state.drivers.get_mut(driver.id()) {
-            body.trace(site, arguments);
+            self.state.moment += 1;
+            body.trace(self.state.moment, site, arguments);
         }
     }
 

@@ -80,8 +80,9 @@ impl Framework {
         let Some(body) = driver.and_then(|driver| self.drivers.get_mut(driver.id())) else {
             verifier::stale_handle(exit, object, 0);
         };
+        self.moment += 1;
         let name = body.log.word_of_text(&format!("{prefix}{}", short_name(name)));
-        body.trace(&sites::CONTEXT_MISSING, [name, object.address()]);
+        body.trace(self.moment, &sites::CONTEXT_MISSING, [name, object.address()]);
     }
 
     fn verifies(&self, driver: Driver) -> bool {

@@ -38,20 +38,27 @@ const FATAL_ERROR_DATA: u64 = 0xFFFF;
 impl Queue {
     /// `WdfIoQueueStart`: the queue accepts and presents. A queue whose device goes accepts nothing any more.
     pub fn start(self, m: &mut Machine) {
-        let driver = self.driver(m);
         let body = self.body(m);
-        let shut_down = body.shut_down;
-        body.accepting |= !shut_down;
         body.dispatching = true;
         body.cancel_dispatched = false;
         if !body.waiting.is_empty() {
             body.no_longer_empty = true;
             body.force_no_longer_empty = false;
         }
-        if shut_down {
+        self.accept(m);
+        self.dispatch_events(m, None);
+    }
+
+    /// The queue accepts requests from now on, unless its device is on its way out.
+    ///
+    /// Source: S/irphandlers/io/fxioqueue.cpp:866-885.
+    fn accept(self, m: &mut Machine) {
+        let body = self.body(m);
+        body.accepting |= !body.shut_down;
+        if body.shut_down {
+            let driver = self.driver(m);
             trace(m, driver, &sites::QUEUE_IS_SHUT_DOWN, [self.0.handle()]);
         }
-        self.dispatch_events(m, None);
     }
 
     /// `WdfIoQueueStop`: the queue goes on accepting and presents nothing. `done` is called when the driver holds
@@ -155,11 +162,11 @@ impl Queue {
             self.fatal_error(m, &sites::QUEUE_STOP_TWICE);
         }
         body.idle_complete = body.idle_complete.take().or(done);
-        body.accepting |= !body.shut_down;
         body.dispatching = false;
+        body.cancel_dispatched |= cancel;
+        self.accept(m);
         if cancel {
-            body.cancel_dispatched = true;
-            let now: Vec<Request> = body.waiting.iter().copied().collect();
+            let now: Vec<Request> = self.body(m).waiting.iter().copied().collect();
             self.cancel_all(m, &IDLE, Some(&now));
         }
         self.dispatch_events(m, None);

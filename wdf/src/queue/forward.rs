@@ -185,7 +185,7 @@ impl Queue {
         let body = self.body(m);
         if !body.accepting {
             let status = STATUS_WDF_BUSY;
-            let (driver, bits, word) = (body.header.driver(), body.own_bits(), body.shut_down_word());
+            let (driver, bits, word) = (body.header.driver(), body.printed_bits(), body.shut_down_word());
             let arguments = [self.0.handle(), bits, word, request.0.handle(), status.0.into()];
             trace(m, driver, &sites::QUEUE_REFUSES_FORWARDED, arguments);
             return Err(status);

@@ -138,9 +138,14 @@ impl QueueBody {
         self.device
     }
 
-    /// The bits that a queue's own driver can set, which is what messages print.
+    /// The bits that a queue's own driver can set.
     fn own_bits(&self) -> u64 {
         u64::from(self.accepting) | u64::from(self.dispatching) << 1
+    }
+
+    /// The same with the framework's own, FxIoQueueShutdown, as messages print them.
+    fn printed_bits(&self) -> u64 {
+        self.own_bits() | u64::from(self.shut_down) << 16
     }
 
     /// What messages say of a queue that was shut down, by its word for the format.

@@ -159,7 +159,7 @@ impl Queue {
         let driver = body.header.driver();
         if !body.accepting {
             let status = STATUS_INVALID_DEVICE_STATE;
-            let (bits, word) = (body.own_bits(), body.shut_down_word());
+            let (bits, word) = (body.printed_bits(), body.shut_down_word());
             let arguments = [self.0.handle(), bits, word, request.0.handle(), status.0.into()];
             fx.trace(driver, &sites::QUEUE_REFUSES, arguments);
             request.complete_by_framework(m, status);

@@ -23,6 +23,7 @@ struct Record {
     site: &'static Site,
     sequence: u32,
     offset: u32,
+    moment: u64,
     arguments: [u64; ARGUMENTS],
 }
 
@@ -47,6 +48,8 @@ pub struct Log {
 pub struct LogLine {
     /// The record's sequence number; the first record of a driver is 1.
     pub sequence: u32,
+    /// Its place among the records of all drivers of the machine, as a time stamp would give it.
+    pub moment: u64,
     /// Its level.
     pub level: Level,
     /// What `%!FUNC!` prints.
@@ -76,13 +79,13 @@ impl Log {
         let bytes = pages.clamp(1, 16) * PAGE_BYTES - HEADER_BYTES;
         // No more records than this fit; a power of two makes the index a mask.
         let most = (bytes / RECORD_BYTES + 1).next_power_of_two() as usize;
-        let nothing = Record { site: &NOTHING, sequence: 0, offset: 0, arguments: [0; ARGUMENTS] };
+        let nothing = Record { site: &NOTHING, sequence: 0, offset: 0, moment: 0, arguments: [0; ARGUMENTS] };
         Log { records: vec![nothing; most].into(), bytes, next_offset: 0, sequence: 0, texts: Vec::new() }
     }
 
     /// Writes a record.
     #[inline]
-    pub fn record<const N: usize>(&mut self, site: &'static Site, arguments: [u64; N]) {
+    pub fn record<const N: usize>(&mut self, moment: u64, site: &'static Site, arguments: [u64; N]) {
         const { assert!(N <= ARGUMENTS) };
         self.sequence = self.sequence.wrapping_add(1);
         let length = RECORD_BYTES + site.argument_bytes;
@@ -93,6 +96,7 @@ impl Log {
         record.site = site;
         record.sequence = self.sequence;
         record.offset = offset;
+        record.moment = moment;
         record.arguments[..N].copy_from_slice(&arguments);
     }
 
@@ -143,6 +147,7 @@ impl Log {
             .into_iter()
             .map(|record| LogLine {
                 sequence: record.sequence,
+                moment: record.moment,
                 level: record.site.level,
                 function: record.site.function,
                 message: super::format::render(record.site.message, &record.arguments, &self.texts),
@@ -162,7 +167,7 @@ mod tests {
     fn sequence_numbers_begin_at_one_and_go_on_when_the_ring_wraps() {
         let mut log = Log::new(1);
         for value in 0..1000 {
-            log.record(&SMALL, [value]);
+            log.record(0, &SMALL, [value]);
         }
         let lines = log.lines();
         let kept = (PAGE_BYTES - HEADER_BYTES) / (RECORD_BYTES + 4);
@@ -176,9 +181,9 @@ mod tests {
         let mut log = Log::new(1);
         for turn in 0..500u64 {
             if turn % 3 == 0 {
-                log.record(&BIG, [turn; 7])
+                log.record(0, &BIG, [turn; 7])
             } else {
-                log.record(&SMALL, [turn])
+                log.record(0, &SMALL, [turn])
             }
             let mut places: Vec<(u32, u32)> = log
                 .survivors()

@@ -448,6 +448,7 @@ sites! {
     FORMAT_IOCTL_EXIT = Verbose TRACINGIOTARGET "FxIoTargetFormatIoctl" "Exit WDFIOTARGET 0x%p, WDFREQUEST 0x%p, %!STATUS!";
     REMOTE_REMOVED = Error TRACINGIOTARGET "FxIoTargetRemote::Open" "Opening WDFIOTARGET %p which is removed, state %d";
     REMOTE_ALREADY_OPEN = Error TRACINGIOTARGET "FxIoTargetRemote::Open" "Opening an already open WDFIOTARGET %p, open state %d";
+    NOT_REGISTERED = Verbose TRACINGIOTARGET "FxIoTargetRemote::Open" "WDFIOTARGET %p, could not register pnp notification, %!STATUS! not treated as an error";
     REMOTE_OPENING = Verbose TRACINGIOTARGET "FxIoTargetRemote::Open" "Opening WDFIOTARGET %p";
     REMOTE_CREATE_FILE = Warning TRACINGIOTARGET "FxIoTargetRemote::OpenTargetHandle" "ZwCreateFile for WDFIOTARGET %p returned status %!STATUS!, info 0x%x";
     REMOTE_CREATE_FILE_FAILED = Error TRACINGIOTARGET "FxIoTargetRemote::OpenTargetHandle" "ZwCreateFile for WDFIOTARGET %p returned status %!STATUS!, info 0x%x";

@@ -3,7 +3,7 @@
 //! Source: Windows driver documentation, "PnP Notification Overview" and IoRegisterPlugPlayNotification.
 
 use super::manager::Work;
-use super::{PnpAnswer, PnpMinor, PnpParameters, PnpRequest, RelationType};
+use super::{DevNode, PnpAnswer, PnpMinor, PnpParameters, PnpRequest, RelationType};
 use crate::device::{DeviceObject, DriverObject};
 use crate::file::FileObject;
 use crate::machine::Machine;
@@ -49,6 +49,13 @@ pub type NotificationCallback = fn(&mut Machine, &PnpNotification, Context) -> N
 /// What a registration gives back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NotificationEntry(u64);
+
+impl NotificationEntry {
+    /// What tells it from others in a log, where Windows has a pointer.
+    pub fn number(self) -> u64 {
+        0x1000 + self.0
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Registration {
@@ -114,7 +121,7 @@ impl Machine {
     /// the driver what becomes of that device. The registration outlives the file. `driver` is the one that is told.
     ///
     /// # Errors
-    /// What the stack answered, STATUS_NO_SUCH_DEVICE if it named no device.
+    /// What the stack answered, STATUS_NO_SUCH_DEVICE if it named no device or is none that the PnP manager knows.
     ///
     /// Source: Windows driver documentation, IoRegisterPlugPlayNotification; IRP_MN_QUERY_DEVICE_RELATIONS
     /// (TargetDeviceRelation).
@@ -125,8 +132,13 @@ impl Machine {
         callback: NotificationCallback,
         context: Context,
     ) -> Result<NotificationEntry, NtStatus> {
-        let pdo = file.target_device(self)?;
-        self.devnode_of_pdo(pdo, "IoRegisterPlugPlayNotification");
+        let bottom = file.related_device(self).map(|device| device.bottom_of_stack(self));
+        let pdo = match bottom.filter(|&bottom| DevNode::of(self, bottom).is_none()) {
+            // Whoever plays the PnP manager for a stack outside the tree knows its PDO.
+            Some(bottom) if self.has_other_pnp_manager() => bottom,
+            Some(_) => return Err(STATUS_NO_SUCH_DEVICE),
+            None => file.target_device(self)?,
+        };
         self.pnp_was_asked(pdo, PnpRequest::RegisterNotification);
         Ok(self.register(driver, callback, context, Subject::Target { pdo, file }))
     }
