@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use vbus::Setup;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId, Service};
+use vbus::reader::card::iso7816::Iso7816Card;
+use vbus::reader::{CardFactory, Inserted, ReaderConfig};
 use vbus::wdf::{Level, Log, Site};
 use vbus::wdm::{Context, Control, Machine, StackLocation};
 
@@ -31,7 +33,11 @@ static SITE: Site = Site::new("Floor", Level::Verbose, "F", "%p %p %p");
 
 /// With an argument `path=N` or `floor=N` it only does that, N times, for whoever counts instructions.
 fn main() {
-    let mut vbus = Setup::default().bus_extra_stack(3).reader(7).build().expect("the story's fixed stacks build");
+    // A card that takes APDUs: what T=1 makes of them is no part of the request's path.
+    let card = CardFactory::new(|number| Some(Inserted::apdus(Iso7816Card::new(number))));
+    let reader = ReaderConfig { card, ..ReaderConfig::default() };
+    let setup = Setup::default().bus_extra_stack(3).reader_config(reader).reader(7);
+    let mut vbus = setup.build().expect("the story's fixed stacks build");
     let service = vbus.service().expect("the bus opens");
     if let Some((what, times)) = std::env::args().find_map(|argument| only(&argument)) {
         let mut floor = Floor::new();
