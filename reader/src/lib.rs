@@ -9,4 +9,4 @@ mod driver;
 pub mod ioctl;
 pub mod smclib;
 
-pub use driver::{CardFactory, ReaderConfig, create_driver};
+pub use driver::{CardFactory, ReaderConfig, create_driver, create_driver_named};
