@@ -172,7 +172,7 @@ impl Setup {
         let reader = ReaderDriver {
             name: "vreader".to_owned(),
             hardware_ids: vec![HARDWARE_ID_READER.to_owned()],
-            config: self.reader,
+            config: self.reader.clone(),
             framework: self.driver,
             filters: Filters { upper: numbered(&self.reader_filters, "scfilter"), lower: Vec::new() },
         };

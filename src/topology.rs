@@ -93,7 +93,7 @@ impl Topology {
         }
         let mut reader_drivers = Vec::new();
         for reader in &self.reader_drivers {
-            let driver = vbus_reader::create_driver_named(m, &reader.name, reader.config, reader.framework);
+            let driver = vbus_reader::create_driver_named(m, &reader.name, reader.config.clone(), reader.framework);
             reader_drivers.push(driver);
         }
         for (bus, driver) in self.bus_drivers.iter().zip(&bus_drivers) {

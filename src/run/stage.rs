@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use vbus_bus::{GUID_DEVINTERFACE_VBUS, HARDWARE_ID_READER, ReaderId, reader_hardware_id};
-use vbus_reader::ReaderConfig;
+use vbus_reader::{CardFactory, ReaderConfig};
 use vbus_wdf::{Device, Driver, DriverConfig, LogLine};
 use vbus_wdm::{DevNode, DeviceObject, FileObject, Machine, Overlapped, Ticks};
 
@@ -194,7 +194,7 @@ fn reader_driver(reader: &Reader, at: usize, hardware_id: String, framework: Dri
     };
     let config = match reader.card {
         Card::Iso7816 => config,
-        Card::None => ReaderConfig { card: |_| None, ..config },
+        Card::None => ReaderConfig { card: CardFactory::none(), ..config },
     };
     let name = if at == 0 { "vreader".to_owned() } else { format!("vreader{}", at + 1) };
     let filters = filters(&reader.lower_filters, &reader.upper_filters);
