@@ -22,6 +22,8 @@
 //! ```
 
 mod attempt;
+pub mod budget;
+pub mod diff;
 pub mod explain;
 mod host;
 mod probe;
@@ -29,6 +31,7 @@ pub mod repro;
 pub mod run;
 pub mod scenario;
 mod setup;
+pub mod sweep;
 mod topology;
 
 pub use attempt::Attempt;

@@ -74,6 +74,7 @@ impl Scenario {
 fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, result: &mut StepOutcome) -> Option<Stop> {
     let (marks, breaks) = (stage.log_marks(), stage.debugger_breaks());
     stage.m.watch_irps();
+    stage.place = step.place.clone().unwrap_or_default();
     let acted = stage.act(action);
     result.at_ticks = stage.m.now().0;
     result.log = outcome::records(stage.log_since(&marks));

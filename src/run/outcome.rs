@@ -218,7 +218,9 @@ impl StepOutcome {
 fn describe(action: Action<'_>) -> String {
     let key = action.key().replace('_', " ");
     match action {
-        Action::Plug(on) | Action::Unplug(on) | Action::Eject(on) => format!("{key} reader {}", on.reader.get_ref()),
+        Action::Plug(on) | Action::Unplug(on) | Action::Eject(on) | Action::Remove(on) => {
+            format!("{key} reader {}", on.reader.get_ref())
+        }
         Action::Forward(forward) => format!("forward {} to reader {}", forward.ioctl, forward.reader.get_ref()),
         Action::Control(request) => format!("ioctl {} on {}", request.code, request.handle.get_ref()),
         Action::Cancel(on) | Action::Wait(on) => format!("{key} {}", on.request.get_ref()),
