@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use vbus::repro;
+use vbus::{explain, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -15,12 +15,17 @@ struct Arguments {
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Whether output is coloured; NO_COLOR turns colours off as well
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Tell the story end to end: the failing bus, its log, the reason, the smallest fix, the fixed bus
     Repro(repro::Options),
+    /// Read a WDF log or other debugger text, say what failed first and why, and what to do
+    Explain(explain::Options),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,11 +36,33 @@ enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    fn choose(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
 /// Exit codes: 0 as expected, 1 not as expected, 2 cannot be run (clap's own for bad arguments, too).
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    arguments.color.choose();
     match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("\x1b[1;31merror\x1b[0m: {error:#}");
             ExitCode::from(2)
@@ -43,7 +70,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<()> {
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Repro(options) => {
             let story = repro::run(options).context("the story's stacks could not be built")?;
@@ -52,6 +79,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 Format::Json => println!("{}", serde_json::to_string(&story).context("the story as JSON")?),
             }
         }
+        Command::Explain(options) => {
+            let explanation = explain::run(options)?;
+            match arguments.format {
+                Format::Text => anstream::print!("{explanation}"),
+                Format::Json => println!("{}", serde_json::to_string(&explanation).context("the explanation as JSON")?),
+            }
+            if explanation.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
