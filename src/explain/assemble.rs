@@ -1,5 +1,7 @@
 //! From lines to records: finds where records begin, and joins what a terminal or a mail program wrapped.
 
+use std::sync::LazyLock;
+
 use vbus_wdf::Level;
 
 use super::layout::{self, Head, Layout};
@@ -66,9 +68,12 @@ struct Pending {
     width: usize,
 }
 
+/// A table that never changes.
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::new);
+
 /// Joins lines. Keeps one record.
 pub(super) struct Assembler {
-    templates: Templates,
+    templates: &'static Templates,
     pending: Option<Pending>,
     /// A spare to take the place of [`Assembler::pending`] without a new allocation.
     spare: String,
@@ -77,7 +82,7 @@ pub(super) struct Assembler {
 
 impl Assembler {
     pub(super) fn new() -> Assembler {
-        Assembler { templates: Templates::new(), pending: None, spare: String::new(), arguments: Vec::new() }
+        Assembler { templates: &TEMPLATES, pending: None, spare: String::new(), arguments: Vec::new() }
     }
 
     /// Takes the next line.
@@ -111,12 +116,12 @@ impl Assembler {
         }
         let fit = match pending.fit {
             Some(fit) => fit,
-            None => fit_of(&self.templates, &pending.text, pending.head.as_ref(), &mut self.arguments),
+            None => fit_of(self.templates, &pending.text, pending.head.as_ref(), &mut self.arguments),
         };
         let before = pending.text.len();
         pending.text.push_str(line);
         let head = pending.head.clone().or_else(|| layout::head(&pending.text));
-        let joined = fit_of(&self.templates, &pending.text, head.as_ref(), &mut self.arguments);
+        let joined = fit_of(self.templates, &pending.text, head.as_ref(), &mut self.arguments);
         let belongs = match (fit, joined) {
             (Fit::Begins, Fit::Begins | Fit::Whole) => true,
             (Fit::Whole, Fit::Begins | Fit::Whole) => pending.width >= WRAPPED,

@@ -73,6 +73,8 @@ pub struct Explained {
     pub status_code: Option<String>,
     /// How often it was seen.
     pub count: u64,
+    /// It need not be what went wrong: an error line without a row in the table, or a driver's own answer.
+    pub is_note: bool,
     /// The framework says nothing of it without its verifier.
     pub verifier_only: bool,
     /// Where it was seen first.
@@ -221,6 +223,7 @@ fn explained(failure: &Failure, story: &Story) -> Explained {
         status: status.map(|status| status.name().map_or_else(|| format!("{:#010x}", status.0), str::to_owned)),
         status_code: status.map(|status| format!("{:#010x}", status.0)),
         count: *count,
+        is_note: cause.is_note(),
         verifier_only: cause.verifier_only,
         place: evidence.map(|evidence| evidence.moment),
         time: evidence.and_then(|evidence| evidence.time.clone()),
@@ -298,34 +301,23 @@ fn fixes(cause: &Cause, numbers: &Locations) -> Option<String> {
     let (have, need) = (numbers.have.as_ref(), numbers.need.as_ref());
     // At the top of its stack a device gets IRPs as big as its own StackSize.
     let size = have.zip(numbers.stack_count).filter(|(have, count)| have.value + 1 == *count).map(|(_, count)| count);
-    let device = "StackSize of the device object that the request came to";
+    let least = if need.is_some_and(|need| need.at_least) { "at least " } else { "" };
+    let set = "right after WdfDeviceCreate: WdfDeviceWdmGetDeviceObject(device)->StackSize +=";
     Some(match (numbers.raise_by, size, need) {
-        (Some(more), Some(size), Some(need)) => {
-            let least = if need.at_least { "at least " } else { "" };
-            format!(
-                "raise the {device} by {least}{more} ({size} -> {}): after WdfDeviceCreate, \
-                 WdfDeviceWdmGetDeviceObject(device)->StackSize += {more}",
-                size.saturating_add(more)
-            )
+        (Some(more), Some(size), _) => {
+            let new = size.saturating_add(more);
+            format!("raise the forwarding device's StackSize by {least}{more} ({size} -> {new}) {set} {more}")
         }
-        (Some(more), None, Some(need)) => {
-            let least = if need.at_least { "at least " } else { "" };
-            format!(
-                "raise the {device} by {least}{more}: after WdfDeviceCreate, \
-                 WdfDeviceWdmGetDeviceObject(device)->StackSize += {more}"
-            )
-        }
+        (Some(more), None, _) => format!("raise the forwarding device's StackSize by {least}{more} {set} {more}"),
         (None, _, Some(need)) => {
-            let least = if need.at_least { "at least " } else { "" };
+            let new = need.value.saturating_add(1);
             format!(
-                "raise the {device} to {least}{} (the target's stack size + 1), if it is the top of its stack, right after \
-                 WdfDeviceCreate",
-                need.value.saturating_add(1)
+                "raise the StackSize of the forwarding device, if it is the top of its stack, to {least}{new} {set} the difference"
             )
         }
-        _ => format!(
-            "raise the {device} to the target's stack size + 1, if it is the top of its stack: after WdfDeviceCreate, \
-             WdfDeviceWdmGetDeviceObject(device)->StackSize += the difference"
+        (None, _, None) => format!(
+            "raise the StackSize of the forwarding device, if it is the top of its stack, to the target's stack size + 1 {set} \
+             the difference"
         ),
     })
 }

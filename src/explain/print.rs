@@ -40,7 +40,7 @@ impl fmt::Display for Explanation {
         }
         for (at, failure) in self.failures.iter().take(EXPLAINED).enumerate() {
             writeln!(f)?;
-            if at == 0 && self.failures.len() > 1 {
+            if at == 0 && self.failures.iter().filter(|failure| !failure.is_note).count() > 1 {
                 writeln!(f, "{BOLD}the first failure:{PLAIN}")?;
             }
             write_failure(f, failure)?;
@@ -109,12 +109,11 @@ fn write_nothing(f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(f, "\n{RED}error{PLAIN}{BOLD}: nothing in this text that a framework's log or a debugger prints{PLAIN}")?;
     let help = "paste what one of these prints: !wdfkd.wdflogdump <driver>, !wdfkd.wdfcrashdump, !analyze -v, !irp, !devstack, \
                 !wdfkd.wdfiotarget";
-    paragraph(f, &format!("{GREEN}help{PLAIN}: "), help, 2)
+    write_help(f, help)
 }
 
 fn write_failure(f: &mut Formatter<'_>, failure: &Explained) -> fmt::Result {
-    let is_note = failure.cause == super::causes::DRIVERS_OWN_ANSWER.id;
-    let (style, word) = if is_note { (BOLD, "note") } else { (RED, "error") };
+    let (style, word) = if failure.is_note { (BOLD, "note") } else { (RED, "error") };
     let what = match (&failure.status, &failure.bug_check) {
         (Some(name), _) if !name.starts_with("0x") => {
             format!(
@@ -134,6 +133,9 @@ fn write_failure(f: &mut Formatter<'_>, failure: &Explained) -> fmt::Result {
     };
     paragraph(f, &format!("{style}{word}{PLAIN}{BOLD}: "), &format!("{what}{}", failure.title), 2)?;
     write_evidence(f, failure)?;
+    if failure.is_note {
+        return failure.help.iter().try_for_each(|fix| write_help(f, fix));
+    }
     if let Some(numbers) = &failure.locations {
         write_locations(f, numbers)?;
     }
@@ -147,10 +149,12 @@ fn write_failure(f: &mut Formatter<'_>, failure: &Explained) -> fmt::Result {
     for reason in &failure.why {
         paragraph(f, "  - ", reason, 4)?;
     }
-    for fix in &failure.help {
-        paragraph(f, &format!("{GREEN}help{PLAIN}: "), fix, 2)?;
-    }
+    failure.help.iter().try_for_each(|fix| write_help(f, fix))?;
     paragraph(f, DIM, &format!("  rule: {}", failure.source), 2)
+}
+
+fn write_help(f: &mut Formatter<'_>, fix: &str) -> fmt::Result {
+    paragraph(f, &format!("{GREEN}help{PLAIN}: "), fix, 2)
 }
 
 fn write_evidence(f: &mut Formatter<'_>, failure: &Explained) -> fmt::Result {

@@ -74,8 +74,10 @@ pub(super) fn of_site(site: &Site) -> Option<&'static Cause> {
     table().find(|cause| cause.sites.iter().any(|shown| std::ptr::eq(*shown, site)))
 }
 
-/// Error lines that only say again, or advise on, what the line before them said.
-static CONSEQUENCES: &[&Site] = &[
+/// Error lines that are no failure of their own: they say again what the line before them said, or are in every log.
+static ORDINARY: &[&Site] = &[
+    // The PnP manager asks for ids that a device need not have.
+    &sites::PDO_NO_ID,
     &sites::SEND_IO_NOT_FORMATTED,
     &sites::SEND_IOCTL_NOT_FORMATTED,
     &sites::SEND_OTHERS_NOT_FORMATTED,
@@ -92,9 +94,9 @@ static CONSEQUENCES: &[&Site] = &[
     &sites::FILE_DESTROY_UNKNOWN_HINT,
 ];
 
-/// Whether an error line says nothing of its own.
-pub(super) fn is_consequence(site: &Site) -> bool {
-    CONSEQUENCES.iter().any(|known| std::ptr::eq(*known, site))
+/// Whether an error line is none.
+pub(super) fn is_ordinary(site: &Site) -> bool {
+    ORDINARY.iter().any(|known| std::ptr::eq(*known, site))
 }
 
 /// The row that a bug check shows: the one that names most of its parameters.
@@ -109,9 +111,9 @@ pub(super) fn of_stop(code: u32, parameters: &[Option<u64>; 4]) -> Option<&'stat
 /// An error line that no row knows.
 pub(super) static OTHER_ERROR: Cause = Cause {
     id: "other-error",
-    title: "an error that the framework logged",
+    title: "the framework logged an error that has no row in vbus's table of causes",
     call: "the function that the line names",
-    why: &["the line says what the framework found; vbus has no more to say of it"],
+    why: &["the line says what the framework found; it need not be a failure"],
     help: &["look the function up in the framework's published source: the line's text is there with its condition"],
     source: "microsoft/Windows-Driver-Frameworks",
     ..Cause::DEFAULT
@@ -141,6 +143,13 @@ pub(super) static DRIVERS_OWN_ANSWER: Cause = Cause {
     source: "S/core/fxrequest.cpp:522-885",
     ..Cause::DEFAULT
 };
+
+impl Cause {
+    /// Whether it need not be what went wrong: it is told of after what certainly did.
+    pub(super) fn is_note(&self) -> bool {
+        [OTHER_ERROR.id, DRIVERS_OWN_ANSWER.id].contains(&self.id)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -46,8 +46,9 @@ impl Debugger {
             return true;
         }
         let text = line.trim();
-        // The heading of !devstack names commands, too.
-        if text.starts_with('!') && !text.contains("!DrvObj") && self.command(text) {
+        // Output names other commands, too, but with capitals: !DevObj, !DevNode, !IRP.
+        let is_typed = text.starts_with('!') && text[1..].starts_with(|letter: char| letter.is_ascii_lowercase());
+        if is_typed && self.command(text) {
             return true;
         }
         bugcheck::line(&mut self.block, number, text, facts)

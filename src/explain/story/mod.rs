@@ -24,6 +24,8 @@ use super::template::Role;
 pub(super) const FOLLOWED: usize = 8192;
 /// As many failed requests are kept when they are done.
 const KEPT: usize = 64;
+/// As many kinds of failures are told apart, beyond the table's rows.
+const KINDS: usize = 64;
 /// As much of a line is quoted.
 const QUOTED: usize = 400;
 
@@ -125,7 +127,7 @@ impl Sink for Story {
         if is_error || status.is_some_and(|status| !status.is_success()) {
             match causes::of_site(site) {
                 Some(cause) => self.fail(cause, record, moment),
-                None if is_error && !causes::is_consequence(site) => self.fail(&causes::OTHER_ERROR, record, moment),
+                None if is_error && !causes::is_ordinary(site) => self.fail(&causes::OTHER_ERROR, record, moment),
                 None => {}
             }
         }
@@ -177,8 +179,7 @@ impl Story {
                 None => self.failures.push(Failure { cause, count: 1, first: None, stop: Some(stop) }),
             }
         }
-        // What only a driver said comes after what the framework found.
-        self.failures.sort_by_key(|failure| failure.cause.id == causes::DRIVERS_OWN_ANSWER.id);
+        self.failures.sort_by_key(|failure| failure.cause.is_note());
     }
 
     /// Whether there was anything that this reads.
@@ -274,7 +275,14 @@ impl Story {
         if let Some(target) = target {
             self.target(target, |life| life.failures += 1);
         }
-        if let Some(failure) = self.failures.iter_mut().find(|failure| failure.cause.id == cause.id) {
+        // Errors without a row are told apart by their functions, as far as there are not too many of them.
+        let is_crowded = self.failures.len() >= KINDS;
+        let is_same = |failure: &&mut Failure| {
+            let by = failure.first.as_ref().map(|first| first.function.as_str());
+            failure.cause.id == cause.id
+                && (cause.id != causes::OTHER_ERROR.id || is_crowded || by == Some(record.function))
+        };
+        if let Some(failure) = self.failures.iter_mut().find(is_same) {
             failure.count += 1;
             return;
         }
