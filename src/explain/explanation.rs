@@ -360,7 +360,7 @@ fn request_story(request: u64, life: &Life) -> RequestStory {
         irp: life.irp,
         target: life.target,
         ioctl: life.ioctl.map(|code| format!("{code:#010x}")),
-        holder: life.steps.back().map_or("unknown", |step| step.1.holder()),
+        holder: life.steps.back().map_or("unknown", |&(_, step, status)| step.holder(status)),
         steps: steps.collect(),
         left_out: life.left_out,
     }

@@ -48,7 +48,8 @@ impl fmt::Display for Explanation {
         for failure in self.failures.iter().skip(EXPLAINED) {
             paragraph(f, "also: ", &format!("{} ({} times)", failure.title, failure.count), 2)?;
         }
-        for request in &self.requests {
+        // One step is the failure's own, which is told above.
+        for request in self.requests.iter().filter(|request| request.steps.len() > 1) {
             writeln!(f)?;
             write_request(f, request)?;
         }
@@ -62,33 +63,35 @@ impl fmt::Display for Explanation {
 
 fn write_input(f: &mut Formatter<'_>, input: &Input) -> fmt::Result {
     let layouts: Vec<&str> = input.layouts.iter().map(|layout| layout_name(*layout)).collect();
-    let mut text = format!("{} lines: {} log records", input.lines, input.records);
+    let mut text = format!("{}: {}", count(input.lines, "line"), count(input.records, "log record"));
     if !layouts.is_empty() {
         text += &format!(" ({})", layouts.join(", "));
     }
     if input.unknown_records > 0 {
         text += &format!(", {} of them with a message that vbus does not know", input.unknown_records);
     }
-    text += &format!("; {} other lines not understood", input.unknown_lines);
+    text += &format!("; {} not understood", count(input.unknown_lines, "other line"));
     paragraph(f, DIM, &text, 0)?;
     if let Some(first) = input.begins_at {
         paragraph(
             f,
             DIM,
-            &format!("the log begins at record {first}: what came before was overwritten (LogPages makes it longer)"),
+            &format!(
+                "the log begins at record {first}: what came before is not in this text, or was overwritten (LogPages makes it longer)"
+            ),
             0,
         )?;
     }
     if input.missing_records > 0 {
-        paragraph(f, DIM, &format!("{} records are missing between others", input.missing_records), 0)?;
+        paragraph(f, DIM, &format!("{} missing between others", count(input.missing_records, "record")), 0)?;
     }
     if input.cut_off {
         paragraph(f, DIM, "the text ends inside a log: its end mark is missing", 0)?;
     }
     if input.not_followed > 0 {
         let text = format!(
-            "{} lines are of requests or targets beyond the {} that are followed at a time",
-            input.not_followed,
+            "{} of requests or targets beyond the {} that are followed at a time",
+            count(input.not_followed, "line"),
             super::story::FOLLOWED
         );
         paragraph(f, DIM, &text, 0)?;
@@ -179,10 +182,12 @@ fn write_evidence(f: &mut Formatter<'_>, failure: &Explained) -> fmt::Result {
 }
 
 fn write_locations(f: &mut Formatter<'_>, numbers: &Locations) -> fmt::Result {
-    let number = |known: &Known| format!("{}{}", if known.at_least { "at least " } else { "" }, known.value);
+    let number =
+        |known: &Known| if known.at_least { format!("at least {}", known.value) } else { known.value.to_string() };
     if let Some(have) = &numbers.have {
         let of = numbers.stack_count.map_or(String::new(), |count| format!(", of an IRP with {count}"));
-        let text = format!("{} stack locations left for lower drivers{of} ({})", number(have), have.from);
+        let left = if have.value == 1 { "stack location is" } else { "stack locations are" };
+        let text = format!("{} {left} left for lower drivers{of} ({})", number(have), have.from);
         paragraph(f, "  have: ", &text, 4)?;
     }
     if let Some(need) = &numbers.need {
@@ -191,8 +196,8 @@ fn write_locations(f: &mut Formatter<'_>, numbers: &Locations) -> fmt::Result {
         paragraph(f, "  need: ", &format!("{} for the target{stack} ({})", number(need), need.from), 4)?;
     }
     if let (Some(have), Some(need)) = (&numbers.have, &numbers.need) {
-        let verdict = if have.value >= need.value { "enough" } else { "too few" };
-        paragraph(f, "  ", &format!("{} >= {}? {verdict}", have.value, need.value), 4)?;
+        let (sign, verdict) = if have.value >= need.value { (">=", "enough") } else { ("<", "too few") };
+        paragraph(f, "  so:   ", &format!("{} {sign} {}: {verdict}", have.value, need.value), 4)?;
     }
     for missing in &numbers.missing {
         paragraph(f, "  ask: ", &format!("{}: {}", missing.what, missing.commands.join("; then ")), 4)?;
@@ -238,7 +243,8 @@ fn write_unfinished(f: &mut Formatter<'_>, explanation: &Explanation) -> fmt::Re
     if explanation.unfinished_count == 0 {
         return Ok(());
     }
-    let title = format!("{} requests were not done when the text ended", explanation.unfinished_count);
+    let requests = count(explanation.unfinished_count as u64, "request");
+    let title = format!("not done when the text ended: {requests}");
     writeln!(f)?;
     paragraph(f, BOLD, &title, 2)?;
     for story in &explanation.unfinished {
@@ -246,6 +252,10 @@ fn write_unfinished(f: &mut Formatter<'_>, explanation: &Explanation) -> fmt::Re
         paragraph(f, &format!("  {:016X}  ", story.request), &format!("{}{last}", story.holder), 20)?;
     }
     Ok(())
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn moment(at: Moment) -> String {

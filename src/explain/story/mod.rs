@@ -161,7 +161,7 @@ fn is_chatter(text: &str) -> bool {
         "There are ",
         "TMF file used",
         "Log at ",
-        "***",
+        "Debugging Details:",
         "Bugcheck Analysis",
         "*",
     ];

@@ -58,8 +58,9 @@ impl Step {
     }
 
     /// Who has the request after this step, when nothing follows.
-    pub(in crate::explain) fn holder(self) -> &'static str {
+    pub(in crate::explain) fn holder(self, status: Option<NtStatus>) -> &'static str {
         match self {
+            Step::Formatted if status.is_some_and(NtStatus::is_error) => "with the driver",
             Step::Arrived | Step::Requeued => "waiting in a queue",
             Step::Waits => "waiting at a stopped target",
             Step::Sent | Step::Cancelled | Step::TimedOut => "out at a target",
