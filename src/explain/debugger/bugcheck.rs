@@ -47,14 +47,15 @@ fn headline(text: &str) -> Option<u32> {
 
 /// `Arg1: 0000000000000006, A fatal error …`, `BUGCHECK_P1: 6`, `Arguments 00000006 00000003 …`
 fn parameters(text: &str, facts: &mut Facts) -> bool {
+    if text == "Arguments:" {
+        return true;
+    }
     if let Some(list) = after(text, "Arguments ") {
         let list = list.split_ascii_whitespace().map(address);
         return set(facts, list);
     }
     let numbered = after(text, "Arg").or_else(|| after(text, "BUGCHECK_P"));
-    let Some((number, value)) = numbered.and_then(|rest| rest.split_once(':')) else {
-        return text == "Arguments:";
-    };
+    let Some((number, value)) = numbered.and_then(|rest| rest.split_once(':')) else { return false };
     let value = value.split([',', ' ']).find(|word| !word.is_empty()).and_then(address);
     let at = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     match (facts.stops.last_mut(), at) {
