@@ -54,7 +54,7 @@ pub use queue::{Dispatch, IoControl, Queue, QueueConfig, QueueEvent, QueueState,
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
 pub use string::WdfString;
 pub use sync::{SpinLock, WaitLock};
-pub use trace::{Level, Log, LogLine, Site};
+pub use trace::{Level, Log, LogLine, Site, sites};
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
