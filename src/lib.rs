@@ -26,6 +26,7 @@ pub mod explain;
 mod host;
 mod probe;
 pub mod repro;
+pub mod report;
 mod setup;
 
 pub use attempt::Attempt;

@@ -7,7 +7,7 @@ use vbus_wdm::{DeviceObject, Irp, Machine, NtStatus};
 
 use crate::device::Device;
 use crate::driver::Driver;
-use crate::framework::{fx, fx_mut};
+use crate::framework::{Framework, fx, fx_mut};
 use crate::object::Object;
 use crate::queue::Queue;
 use crate::request::Request;
@@ -60,10 +60,14 @@ pub type RequestHook = fn(&mut Machine, RequestObservation);
 
 /// Calls `hook` at every step of every request from now on, while IRPs are watched too ([`Machine::on_irp_step`]).
 pub fn on_request_step(m: &mut Machine, hook: RequestHook) {
+    if !m.has_layer() {
+        m.set_layer(Framework::default());
+    }
     fx_mut(m).request_hook = Some(hook);
 }
 
-/// The place that the newest record of any driver's log has among all of them: see [`crate::LogLine::moment`].
+/// The place that the newest record of any driver's log has among all of them: see [`crate::LogLine::moment`]. On a machine
+/// without a framework it is asked only after [`on_request_step`].
 pub fn log_moment(m: &Machine) -> u64 {
     fx(m).moment
 }
