@@ -25,8 +25,8 @@ mod attempt;
 pub mod explain;
 mod host;
 mod probe;
-pub mod repro;
 pub mod report;
+pub mod repro;
 mod setup;
 
 pub use attempt::Attempt;

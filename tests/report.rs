@@ -19,3 +19,9 @@ fn story(extra: i8) -> Record {
 fn a_refused_request_is_recorded_with_its_owners_its_locations_and_where_it_ran_out() {
     approve!("report_record_refused", serde_json::to_string_pretty(&story(0)).unwrap());
 }
+
+#[test]
+fn page() {
+    std::fs::write("/tmp/h_refused.html", report::page(&story(0))).unwrap();
+    std::fs::write("/tmp/h_ok.html", report::page(&story(3))).unwrap();
+}

@@ -19,7 +19,8 @@ pub(super) fn attribute(record: &mut Record) {
         let found = match named {
             Some(at) => Some((at, newest_step(&record.requests[at], line.moment))),
             None => {
-                let before = steps.partition_point(|&(_, at, step)| record.requests[at].steps[step].moment < line.moment);
+                let before =
+                    steps.partition_point(|&(_, at, step)| record.requests[at].steps[step].moment < line.moment);
                 before.checked_sub(1).map(|newest| (steps[newest].1, steps[newest].2))
             }
         };

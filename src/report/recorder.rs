@@ -260,7 +260,8 @@ impl Recorder {
         let location = m[irp].current();
         let request = &mut self.record.requests[at];
         if first_call {
-            (request.kind, request.name) = (kind(location.major), name(location.major, location.minor, location.parameters));
+            (request.kind, request.name) =
+                (kind(location.major), name(location.major, location.minor, location.parameters));
         }
     }
 
@@ -351,8 +352,8 @@ impl Recorder {
             let at = stacks.len();
             nodes.extend(node.children(m).into_iter().map(|child| (child, Some(at))));
             let devices = node.pdo(m).map_or(Vec::new(), |pdo| pdo.stack(m)).into_iter().filter(|it| it.exists(m));
-            let devices =
-                devices.map(|device| StackedDevice { device: self.device(m, device), stack_size: m[device].stack_size });
+            let devices = devices
+                .map(|device| StackedDevice { device: self.device(m, device), stack_size: m[device].stack_size });
             stacks.push(Stack { instance: node.instance_path(m), parent, devices: devices.collect() });
         }
         if self.record.topologies.last().is_none_or(|last| last.stacks != stacks) {
