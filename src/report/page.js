@@ -114,7 +114,7 @@
     const [driver, level, request] = [$("driver").value, Number($("level").value), $("request").value];
     let shown = 0;
     for (const row of rows) {
-      const of = row.dataset.step?.split("s")[0] ?? "";
+      const of = row.dataset.step?.split("-")[0] ?? "";
       row.hidden =
         (row.dataset.earlier !== undefined && !$("earlier").checked) ||
         (driver && row.dataset.driver !== driver) ||
@@ -140,7 +140,7 @@
   // On paper everything is open.
   addEventListener("beforeprint", () => {
     $("lines").hidden = false;
-    for (const details of document.querySelectorAll("details")) details.open = true;
+    for (const details of document.querySelectorAll("details:not(.group)")) details.open = true;
   });
 
   const asked = $(decodeURIComponent(location.hash.slice(1)));

@@ -35,6 +35,7 @@ pub fn page(record: &Record) -> String {
         ("drivers", drivers(record)),
         ("request_options", request_options(record)),
         ("lines", log),
+        ("overwritten", overwritten(record)),
         ("left_out", left_out(record.log.len() - shown_lines, "log lines")),
         ("script", SCRIPT.trim_end().to_owned()),
     ];
@@ -65,7 +66,8 @@ fn lines_of_steps(record: &Record, shown: usize) -> Lines {
 
 /// What happened, in a sentence and a list of the actions.
 fn verdict(record: &Record) -> String {
-    let io: Vec<&Request> = record.requests.iter().filter(|request| request.kind == Kind::Io).collect();
+    let io: Vec<&Request> =
+        record.requests.iter().filter(|request| request.kind == Kind::Io && sent(request)).collect();
     let failed = io.iter().filter(|request| request.status.is_some() && !request.success).count();
     let open = io.iter().filter(|request| request.status.is_none()).count();
     let unexpected = record.actions.iter().filter(|action| action.as_expected == Some(false)).count();
@@ -97,25 +99,29 @@ fn verdict(record: &Record) -> String {
     }
     let bad = failed + short + unexpected > 0 || record.stop.is_some();
     let class = if bad { "verdict bad" } else { "verdict" };
-    format!("<div class=\"{class}\"><p><strong>{}</strong></p>{}</div>", escape(&text), actions(record))
+    let help = record.requests.iter().find_map(|request| reason::help(record, request));
+    let help = help.map(|help| format!("<p>{}</p>", escape(&help))).unwrap_or_default();
+    format!("<div class=\"{class}\"><p><strong>{}</strong></p>{help}{}</div>", escape(&text), actions(record))
+}
+
+/// Whether a request came from outside, and is not one that a driver made for itself.
+fn sent(request: &Request) -> bool {
+    request.steps.first().is_some_and(|first| first.owner == Owner::System)
 }
 
 fn actions(record: &Record) -> String {
     let mut list = String::new();
     for (at, action) in record.actions.iter().enumerate() {
         let until = record.actions.get(at + 1).map_or(usize::MAX, |next| next.order);
-        let links = record.requests.iter().enumerate().filter_map(|(at, request)| {
-            let first = request.steps.first().filter(|first| (action.order..until).contains(&first.order))?;
-            (request.kind == Kind::Io && first.order < until).then(|| {
-                format!(
-                    "<a href=\"#{}\">request {}</a>{}",
-                    step_id(at, request.shortfall.map_or(0, |short| short.step)),
-                    at + 1,
-                    chip(request)
-                )
-            })
+        let during = |request: &&Request| {
+            let first = request.steps.first().is_some_and(|first| (action.order..until).contains(&first.order));
+            first && request.kind == Kind::Io && sent(request)
+        };
+        let links = record.requests.iter().filter(during).map(|request| {
+            let step = request.shortfall.map_or(0, |short| short.step);
+            format!("<a href=\"#{}\">request {}</a>{}", step_id(request, step), request.label, chip(request))
         });
-        let mut parts = vec![format!("<span>{}</span>", escape(&action.name))];
+        let mut parts = Vec::new();
         if let Some(outcome) = &action.outcome {
             let class = match action.as_expected {
                 Some(false) => "chip bad",
@@ -125,7 +131,7 @@ fn actions(record: &Record) -> String {
             parts.push(format!("<span class=\"{class}\">{}</span>", escape(outcome)));
         }
         parts.extend(links.take(6));
-        _ = write!(list, "<li>{}</li>", parts.join(" "));
+        _ = write!(list, "<li><span>{}</span><span>{}</span></li>", escape(&action.name), parts.join(" "));
     }
     if list.is_empty() { list } else { format!("<ol>{list}</ol>") }
 }
@@ -138,25 +144,23 @@ fn chip(request: &Request) -> String {
     format!("<span class=\"chip {class}\">{}</span>", escape(text))
 }
 
+/// The stacks each time they had changed; of many, the first and the last ones.
 fn all_stacks(record: &Record) -> String {
-    let mut html = String::new();
     let last = record.topologies.len().saturating_sub(1);
-    for (at, topology) in record.topologies.iter().enumerate() {
-        if last > 0 {
-            let action = record.actions.iter().rfind(|action| action.order < topology.order);
-            let when = match action {
-                _ if at == 0 => "At the beginning".to_owned(),
-                Some(action) => format!("After “{}”", action.name),
-                None => format!("After step {}", topology.order),
-            };
-            _ = write!(html, "<h3>{}</h3>", escape(&when));
-        }
-        // Only the last ones, where a long run changed the stacks often.
-        if last - at < 6 || at == 0 {
-            html += &drawing(&stacks::draw(record, topology), "Device stacks");
-        }
+    let mut html = String::new();
+    for (at, topology) in record.topologies.iter().enumerate().filter(|&(at, _)| at == 0 || last - at < 5) {
+        let action = record.actions.iter().rfind(|action| action.order < topology.order);
+        let when = match action {
+            _ if last == 0 => String::new(),
+            _ if at == 0 => "at the beginning".to_owned(),
+            Some(action) => format!("after “{}”", action.name),
+            None => format!("after {} steps", topology.order),
+        };
+        let caption = if when.is_empty() { when } else { format!("<figcaption>{}</figcaption>", escape(&when)) };
+        let drawing = drawing(&stacks::draw(record, topology), "Device stacks");
+        _ = write!(html, "<figure>{caption}{drawing}</figure>");
     }
-    html
+    format!("<div class=\"topologies\">{html}</div>")
 }
 
 /// A drawing that may be wider than the page.
@@ -221,8 +225,8 @@ fn left_out(count: usize, what: &str) -> String {
 }
 
 fn article(record: &Record, at: usize, request: &Request, lines: &Lines) -> String {
-    let number = at + 1;
-    let travel = Travel::new(record, at);
+    let number = &request.label;
+    let travel = Travel::new(record, request);
     let of_step = |step: usize| lines.get(&(at, step)).map_or((0, None), |&(count, first)| (count, Some(first)));
     let mut facts = vec![words::locations(request.stack_count)];
     facts.extend(request.irp.iter().map(|irp| format!("IRP <span class=\"mono\">{irp}</span>")));
@@ -239,19 +243,19 @@ fn article(record: &Record, at: usize, request: &Request, lines: &Lines) -> Stri
         facts.join(" · "),
         drawing(&travel.draw(of_step), &format!("Request {number}, step by step")),
         why.unwrap_or_default(),
-        steps(record, at, request)
+        steps(record, request)
     )
 }
 
 /// The same steps as a table, for whoever would rather read.
-fn steps(record: &Record, at: usize, request: &Request) -> String {
+fn steps(record: &Record, request: &Request) -> String {
     let mut rows = String::new();
     for (number, step) in request.steps.iter().enumerate() {
         let left = step.location.saturating_sub(1).clamp(0, request.stack_count);
         _ = write!(
             rows,
             "<tr><td><a href=\"#{}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{left}</td><td>{}</td><td>{}</td></tr>",
-            step_id(at, number),
+            step_id(request, number),
             number + 1,
             escape(&words::sentence(record, request, step)),
             escape(&owner(record, step)),
@@ -280,16 +284,23 @@ fn request_options(record: &Record) -> String {
     let with_lines = |at: usize| record.log.iter().any(|line| line.request == Some(at));
     let requests = record.requests.iter().enumerate().filter(|(at, _)| with_lines(*at));
     requests
-        .map(|(at, request)| format!("<option value=\"r{}\">{}: {}</option>", at + 1, at + 1, escape(&request.name)))
+        .map(|(_, request)| format!("<option value=\"r{0}\">{0}: {1}</option>", request.label, escape(&request.name)))
         .take(400)
         .collect()
+}
+
+fn overwritten(record: &Record) -> String {
+    match record.log.iter().any(|line| line.overwritten && !line.earlier) {
+        true => " († overwritten in its driver’s ring by now: a dump would not show it)".to_owned(),
+        false => String::new(),
+    }
 }
 
 /// The log's rows, and how many lines they are.
 fn log(record: &Record) -> (String, usize) {
     let mut rows = String::new();
     for (number, line) in record.log.iter().enumerate() {
-        let row = row(number, line);
+        let row = row(record, number, line);
         if rows.len() + row.len() > LOG_BYTES_MAX {
             return (rows, number);
         }
@@ -298,17 +309,12 @@ fn log(record: &Record) -> (String, usize) {
     (rows, record.log.len())
 }
 
-fn row(number: usize, line: &Line) -> String {
+fn row(record: &Record, number: usize, line: &Line) -> String {
     let (mut link, mut data) = (String::new(), String::new());
     if let (Some(request), Some(step)) = (line.request, line.step) {
-        let id = step_id(request, step);
-        link = format!(
-            "<a href=\"#{id}\" aria-label=\"Request {}, step {}\">{}·{}</a>",
-            request + 1,
-            step + 1,
-            request + 1,
-            step + 1
-        );
+        let (request, step) = (&record.requests[request], step + 1);
+        let (label, id) = (&request.label, step_id(request, step - 1));
+        link = format!("<a href=\"#{id}\" aria-label=\"Request {label}, step {step}\">{label}·{step}</a>");
         _ = write!(data, " data-step=\"{id}\"");
     }
     if line.earlier {

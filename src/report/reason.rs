@@ -33,6 +33,13 @@ pub(super) fn of(record: &Record, request: &Request) -> Option<String> {
     Some(anstream::adapter::strip_str(&shortfall.to_string()).to_string())
 }
 
+/// What to change, in a line.
+pub(super) fn help(record: &Record, request: &Request) -> Option<String> {
+    let why = of(record, request)?;
+    let help = why.lines().find_map(|line| line.strip_prefix("help: "))?;
+    Some(format!("To fix request {}: {help}.", request.label))
+}
+
 /// StackSize of a device at a moment.
 fn stack_size(record: &Record, device: usize, order: usize) -> Option<i8> {
     let known = record.topologies.iter().rfind(|topology| topology.order <= order).or(record.topologies.last())?;

@@ -127,6 +127,9 @@ pub enum Kind {
 /// An IRP from its allocation until it is freed, with the requests that frameworks made of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Request {
+    /// Its number among those of its kind: `1` of the reads, writes and control requests, `f1` of those that open and
+    /// close, `s1` of the system's.
+    pub label: String,
     /// The major function, with the control code or the minor function.
     pub name: String,
     /// What it asks for.

@@ -73,8 +73,16 @@ pub fn finish(m: &mut Machine) -> Record {
         ran_out(&mut finished, &stop);
         finished.stop = Some(stop.to_string());
     }
+    number(&mut finished.requests);
     attribute(&mut finished);
     finished
+}
+
+fn number(requests: &mut [Request]) {
+    for (kind, prefix) in [(Kind::Io, ""), (Kind::File, "f"), (Kind::System, "s")] {
+        let of_kind = requests.iter_mut().filter(|request| request.kind == kind);
+        of_kind.zip(1..).for_each(|(request, number)| request.label = format!("{prefix}{number}"));
+    }
 }
 
 /// Bug check 0x35: the IRP in its first parameter had no location left for the device that was called.
@@ -241,6 +249,7 @@ impl Recorder {
 
     fn new_request(&mut self, irp: Option<Irp>, stack_count: i8) -> usize {
         self.record.requests.push(Request {
+            label: String::new(),
             name: "a driver's own request".to_owned(),
             kind: Kind::Io,
             irp: irp.map(|irp| address(irp.address())),
@@ -271,16 +280,17 @@ impl Recorder {
         request.information = information;
     }
 
-    fn step(&mut self, m: &Machine, at: usize, event: Event, owner: Owner, device: Option<usize>) {
+    fn step(&mut self, m: &mut Machine, at: usize, event: Event, owner: Owner, device: Option<usize>) {
         let irp = self.irps.iter().find(|known| *known.1 == at).map(|known| *known.0).filter(|irp| irp.exists(m));
         let (mut location, mut locations, mut cancelled, mut status) = (0, Vec::new(), false, String::new());
         if let Some(irp) = irp {
             let data = &m[irp];
             location = data.current_location();
             self.record.requests[at].stack_count = data.stack_count();
-            let owners = (1..=data.stack_count()).map(|number| data.location(number).and_then(|known| known.device));
-            locations = owners.map(|device| device.map(|device| self.device(m, device))).collect();
+            let owner = |number| data.location(number).and_then(|known| known.device);
+            let owners: Vec<Option<DeviceObject>> = (1..=data.stack_count()).map(owner).collect();
             (cancelled, status) = (data.cancel, status_name(data.io_status.status));
+            locations = owners.into_iter().map(|device| device.map(|device| self.device(m, device))).collect();
         }
         let (order, time, moment) = (self.steps, m.now().0, vbus_wdf::log_moment(m));
         self.steps += 1;
@@ -293,7 +303,7 @@ impl Recorder {
         if self.record.devices[device].framework { Owner::Framework } else { Owner::Driver }
     }
 
-    fn device(&mut self, m: &Machine, device: DeviceObject) -> usize {
+    fn device(&mut self, m: &mut Machine, device: DeviceObject) -> usize {
         if let Some(&known) = self.devices.get(&device) {
             return known;
         }
@@ -345,16 +355,17 @@ impl Recorder {
     }
 
     /// Writes the stacks down, if they are not as they were.
-    fn look_at_stacks(&mut self, m: &Machine) {
+    fn look_at_stacks(&mut self, m: &mut Machine) {
         let mut nodes: Vec<(DevNode, Option<usize>)> = m.root_devnodes().iter().map(|&node| (node, None)).collect();
         let mut stacks = Vec::new();
         while let Some(&(node, parent)) = nodes.get(stacks.len()) {
             let at = stacks.len();
             nodes.extend(node.children(m).into_iter().map(|child| (child, Some(at))));
             let devices = node.pdo(m).map_or(Vec::new(), |pdo| pdo.stack(m)).into_iter().filter(|it| it.exists(m));
-            let devices = devices
-                .map(|device| StackedDevice { device: self.device(m, device), stack_size: m[device].stack_size });
-            stacks.push(Stack { instance: node.instance_path(m), parent, devices: devices.collect() });
+            let devices: Vec<DeviceObject> = devices.collect();
+            let stacked = |device| StackedDevice { device: self.device(m, device), stack_size: m[device].stack_size };
+            let devices = devices.into_iter().map(stacked).collect();
+            stacks.push(Stack { instance: node.instance_path(m), parent, devices });
         }
         if self.record.topologies.last().is_none_or(|last| last.stacks != stacks) {
             self.record.topologies.push(Topology { order: self.steps, stacks });

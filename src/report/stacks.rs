@@ -5,7 +5,7 @@ use super::svg::{Svg, fit};
 use super::words;
 
 const BOX: [i32; 2] = [216, 44];
-const GAP: [i32; 2] = [150, 30];
+const GAP: [i32; 2] = [130, 18];
 const CAPTION: i32 = 24;
 /// Where StackSize is drawn in a box: one small slot a location.
 const SLOT: [i32; 2] = [5, 14];
@@ -33,6 +33,7 @@ pub(super) fn draw(record: &Record, topology: &Topology) -> String {
     placed.iter().for_each(|stack| enumerates(&mut svg, &placed, stack));
     placed.iter().for_each(|stack| draw_stack(&mut svg, record, stack));
     record.targets.iter().for_each(|target| draw_target(&mut svg, &placed, target));
+    y -= GAP[1] - 4;
     let width = placed.iter().map(|stack| stack.x).max().unwrap_or(0) + BOX[0] + 6;
     svg.finish("stacks", width, y, &describe(record, topology))
 }

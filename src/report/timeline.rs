@@ -8,8 +8,10 @@ use super::svg::{Svg, escape, fit};
 use super::travel::step_id;
 use super::words;
 
-const GUTTER: i32 = 150;
-const WIDTH: i32 = 1000;
+const GUTTER: i32 = 176;
+/// How wide the columns may be together, and one of them.
+const WIDTH: i32 = 1180;
+const COLUMN: [i32; 2] = [9, 32];
 const HEAD: i32 = 26;
 const LANE: i32 = 18;
 /// So many requests are drawn apart in one row.
@@ -74,7 +76,7 @@ impl<'r> Timeline<'r> {
             *columns.get_mut(order)? = times.len() - 1;
         }
         let io = times.len() > others.len();
-        let column = (WIDTH / times.len().max(1) as i32).clamp(9, 46);
+        let column = (WIDTH / times.len().max(1) as i32).clamp(COLUMN[0], COLUMN[1]);
         io.then_some(Timeline { record, columns, times, others, column })
     }
 
@@ -97,7 +99,7 @@ impl<'r> Timeline<'r> {
         let with_lanes = devices.into_iter().map(|device| (device, lanes(self.bars(device))));
         with_lanes
             .filter(|(_, lanes)| !lanes.is_empty())
-            .map(|(device, lanes)| (device, lanes.len() as i32 * LANE + 10, lanes))
+            .map(|(device, lanes)| (device, lanes.len() as i32 * LANE + 14, lanes))
             .collect()
     }
 
@@ -121,11 +123,34 @@ impl<'r> Timeline<'r> {
         bars
     }
 
+    /// When requests were out at a target of the device, in columns.
+    fn outstanding(&self, device: usize) -> Vec<(usize, usize)> {
+        let of_device = |target: usize| self.record.targets[target].owner == Some(device);
+        let mut out = Vec::new();
+        for request in self.record.requests.iter().filter(|request| request.kind == Kind::Io) {
+            let mut sent = None;
+            for step in &request.steps {
+                let column = self.columns[step.order];
+                match step.event {
+                    Event::Sent { target } | Event::Pended { target } if of_device(target) => sent = Some(column),
+                    Event::Returned { target } if of_device(target) => {
+                        out.extend(sent.take().map(|sent| (sent, column)))
+                    }
+                    _ => {}
+                }
+            }
+            out.extend(sent.map(|sent| (sent, self.times.len())));
+        }
+        out
+    }
+
     fn row(&self, svg: &mut Svg, device: usize, [y, height]: [i32; 2], lanes: &[Vec<Bar>]) {
         let right = self.x(self.times.len());
         svg.rect("lane", [0, y, right, height - 4], 6);
-        let named = &self.record.devices[device];
-        svg.text("row-name", [10, y + 18], &fit(&format!("{} {}", named.driver, named.role.name()), GUTTER - 14));
+        svg.text("row-name", [10, y + 18], &fit(&self.row_name(device), GUTTER - 14));
+        for (from, to) in self.outstanding(device) {
+            svg.rect("out", [self.x(from), y + height - 9, (to - from) as i32 * self.column, 3], 1);
+        }
         for (lane, bars) in lanes.iter().enumerate() {
             for bar in bars {
                 self.bar(svg, bar, y + 4 + lane as i32 * LANE);
@@ -133,22 +158,28 @@ impl<'r> Timeline<'r> {
         }
     }
 
+    /// The driver and the role; where several devices have both, the end of the instance path tells them apart.
+    fn row_name(&self, device: usize) -> String {
+        let Device { driver, role, instance, .. } = &self.record.devices[device];
+        let alike = self.record.devices.iter().filter(|other| (&other.driver, &other.role) == (driver, role)).count();
+        let tail = instance.as_deref().and_then(|path| path.rsplit(['&', '\\']).next()).filter(|_| alike > 1);
+        match tail {
+            Some(tail) => format!("{driver} {} {tail}", role.name()),
+            None => format!("{driver} {}", role.name()),
+        }
+    }
+
     fn bar(&self, svg: &mut Svg, bar: &Bar, y: i32) {
         let request = &self.record.requests[bar.request];
         let [x, width] = [self.x(bar.from), (bar.to - bar.from) as i32 * self.column - 1];
         let step = &request.steps[bar.step];
-        let said = format!(
-            "Request {}, {}: {}",
-            bar.request + 1,
-            bar.owner.name(),
-            words::sentence(self.record, request, step)
-        );
-        svg.raw(&format!("<a href=\"#{}\" aria-label=\"{}\">", step_id(bar.request, bar.step), escape(&said)));
+        let said =
+            format!("Request {}, {}: {}", request.label, bar.owner.name(), words::sentence(self.record, request, step));
+        svg.raw(&format!("<a href=\"#{}\" aria-label=\"{}\">", step_id(request, bar.step), escape(&said)));
         svg.raw(&format!("<title>{}</title>", escape(&said)));
         svg.rect(&format!("life {}", bar.owner.class()), [x, y, width, LANE - 2], 3);
-        let number = (bar.request + 1).to_string();
-        if width > 7 * number.len() as i32 + 4 {
-            svg.text("bar-name", [x + 4, y + 12], &number);
+        if width > 7 * request.label.len() as i32 + 4 {
+            svg.text("bar-name", [x + 4, y + 12], &request.label);
         }
         svg.raw("</a>");
     }

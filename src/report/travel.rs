@@ -10,7 +10,9 @@ use super::svg::{Svg, escape, fit};
 use super::words;
 
 const GUTTER: i32 = 104;
-const COLUMN: i32 = 84;
+const COLUMN: i32 = 88;
+/// Room for the words beside what is missing.
+const NOTE: i32 = 210;
 const ROW: i32 = 40;
 const HEAD: i32 = 46;
 /// Where CurrentLocation's line runs in a row, and where a column's mark is.
@@ -22,7 +24,6 @@ const FOOT: i32 = 26;
 /// What a drawing is made from.
 pub(super) struct Travel<'r> {
     record: &'r Record,
-    at: usize,
     request: &'r Request,
     /// The steps that have a column. That an IRP is freed once its completion is over is no news.
     steps: Vec<usize>,
@@ -31,15 +32,13 @@ pub(super) struct Travel<'r> {
 }
 
 impl<'r> Travel<'r> {
-    pub(super) fn new(record: &'r Record, at: usize) -> Travel<'r> {
-        let request = &record.requests[at];
+    pub(super) fn new(record: &'r Record, request: &'r Request) -> Travel<'r> {
         let steps = &request.steps;
         let after_done =
             |step: usize| steps[step].event == Event::Freed && step > 0 && steps[step - 1].event == Event::Done;
         let missing = request.shortfall.map_or(0, |short| i32::from(short.needed) - i32::from(short.left));
         Travel {
             record,
-            at,
             request,
             steps: (0..steps.len()).filter(|&step| !after_done(step)).collect(),
             lowest: 1 - missing,
@@ -67,7 +66,13 @@ impl<'r> Travel<'r> {
     }
 
     fn width(&self) -> i32 {
-        GUTTER + self.steps.len() as i32 * COLUMN + 4
+        let noted = self.column_of_shortfall().map_or(0, |column| self.x(column + 1) + NOTE);
+        (self.x(self.steps.len()) + 4).max(noted)
+    }
+
+    fn column_of_shortfall(&self) -> Option<usize> {
+        let short = self.request.shortfall?;
+        self.steps.iter().position(|&step| step == short.step)
     }
 
     fn x(&self, column: usize) -> i32 {
@@ -105,27 +110,28 @@ impl<'r> Travel<'r> {
         svg.text("label", [GUTTER - 12, self.life() + 21], "owner");
     }
 
-    /// What a format call asked for: the locations below the current one, those that are there and those that are not.
+    /// What a format call asked for, counted: the locations below the current one, those that are there and those that
+    /// are not.
     fn needs(&self, svg: &mut Svg) {
         for (column, &at) in self.steps.iter().enumerate() {
             let step = &self.request.steps[at];
-            let (Event::Formatted { target, .. }, false) = (&step.event, step.locations.is_empty()) else { continue };
-            let (here, needed) = (self.row(step), i32::from(self.record.targets[*target].stack_size));
-            for location in (here - needed).max(self.lowest)..here {
-                let class = if location < 1 { "need bad" } else { "need" };
-                svg.rect(class, [self.x(column) + 3, self.y(location) + 3, COLUMN - 6, ROW - 6], 6);
+            let needed = match (&step.event, self.request.shortfall.filter(|short| short.step == at)) {
+                (_, Some(short)) => i32::from(short.needed),
+                (Event::Formatted { target, .. }, None) => i32::from(self.record.targets[*target].stack_size),
+                _ => 0,
+            };
+            let here = if step.locations.is_empty() { self.lowest } else { self.row(step) };
+            for number in (1..=needed).take_while(|number| here - number >= self.lowest) {
+                let y = self.y(here - number);
+                let bad = if here - number < 1 { " bad" } else { "" };
+                svg.rect(&format!("need{bad}"), [self.x(column) + 3, y + 3, COLUMN - 6, ROW - 6], 6);
+                svg.text(&format!("count{bad}"), [self.x(column) + COLUMN / 2, y + ROW / 2 + 4], &number.to_string());
             }
         }
-        let Some(short) = self.request.shortfall else { return };
-        let Some(column) = self.steps.iter().position(|&step| step == short.step) else { return };
+        let (Some(short), Some(column)) = (self.request.shortfall, self.column_of_shortfall()) else { return };
         let missing = i32::from(short.needed) - i32::from(short.left);
-        let [x, y] = [self.x(column) + 3, self.y(self.lowest) + 3];
-        svg.rect("need bad", [x, y - (missing - 1) * ROW, COLUMN - 6, missing * ROW - 6], 6);
         let text = format!("needs {}, has {}: {missing} missing", short.needed, short.left);
-        // Beside the column, or before it where the drawing ends.
-        let room = self.width() - self.x(column + 1);
-        let (class, x) = if room > 170 { ("note bad", self.x(column + 1) + 4) } else { ("note bad end", x - 8) };
-        svg.text(class, [x, y - (missing - 1) * ROW + (missing * ROW - 6) / 2 + 4], &text);
+        svg.text("note bad", [self.x(column + 1) + 4, self.y(0) + missing * ROW / 2 + 4], &text);
     }
 
     /// Who owns which location, for how long.
@@ -153,7 +159,7 @@ impl<'r> Travel<'r> {
                 } else {
                     device.driver.clone()
                 };
-                svg.text("name", [x + 8, y + 12], &fit(&name, width - 10));
+                svg.text("name", [x + MARK + 7, y + 12], &fit(&name, width - MARK - 8));
             }
         }
     }
@@ -184,9 +190,9 @@ impl<'r> Travel<'r> {
             let [x, y] = [self.x(first) + 1, self.life()];
             let width = (column - first) as i32 * COLUMN - 2;
             svg.rect(&format!("life {}", who.class()), [x, y, width, LIFE - 6], 5);
-            svg.text("who", [x + 8, y + 14], who.name());
+            svg.text("who", [x + 7, y + 14], who.name());
             if who != Owner::System {
-                svg.text("whose", [x + 8, y + 27], &fit(words::driver(self.record, device), width - 10));
+                svg.text("whose", [x + 7, y + 27], &fit(words::driver(self.record, device), width - 10));
             }
         }
     }
@@ -195,7 +201,7 @@ impl<'r> Travel<'r> {
     fn step(&self, svg: &mut Svg, column: usize, at: usize, (count, first): (usize, Option<usize>)) {
         let step = &self.request.steps[at];
         let (x, height) = (self.x(column), self.life() + LIFE + FOOT);
-        let id = step_id(self.at, at);
+        let id = step_id(self.request, at);
         let href = first.map_or_else(|| id.clone(), |line| format!("l{line}"));
         let failed = if words::failed(&step.event) { " bad" } else { "" };
         let said = format!(
@@ -231,8 +237,8 @@ impl<'r> Travel<'r> {
 }
 
 /// A step's place in the page.
-pub(super) fn step_id(request: usize, step: usize) -> String {
-    format!("r{}s{}", request + 1, step + 1)
+pub(super) fn step_id(request: &Request, step: usize) -> String {
+    format!("r{}-{}", request.label, step + 1)
 }
 
 /// The owner of a request after a step: `vreader's queue`.

@@ -291,7 +291,7 @@ impl DeviceObject {
     }
 
     /// The device's driver.
-    pub fn driver(self, m: &Machine) -> DriverObject {
+    pub fn driver(self, m: &mut Machine) -> DriverObject {
         m[self].driver
     }
 
