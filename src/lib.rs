@@ -27,6 +27,7 @@ pub mod diff;
 pub mod explain;
 mod host;
 mod probe;
+pub mod report;
 pub mod repro;
 pub mod run;
 pub mod scenario;
