@@ -21,18 +21,24 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+pub mod apdu;
 mod attempt;
 pub mod explain;
 mod host;
 mod probe;
+pub mod readers;
 pub mod repro;
+#[cfg(unix)]
+pub mod serve;
 mod setup;
+mod trace;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
 pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
 pub use setup::{Setup, SetupError, VirtualBus};
+pub use trace::Trace;
 
 pub use vbus_bus as bus;
 pub use vbus_iotarget as iotarget;

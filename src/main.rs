@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use vbus::repro;
+use vbus::{apdu, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -21,6 +21,11 @@ struct Arguments {
 enum Command {
     /// Tell the story end to end: the failing bus, its log, the reason, the smallest fix, the fixed bus
     Repro(repro::Options),
+    /// Send command APDUs through bus, target and reader to a card, without any service
+    Apdu(apdu::Options),
+    /// Make readers with cards real PC/SC readers on this machine
+    #[cfg(unix)]
+    Serve(vbus::serve::Options),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,7 +40,8 @@ enum Format {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             anstream::eprintln!("\x1b[1;31merror\x1b[0m: {error:#}");
             ExitCode::from(2)
@@ -43,7 +49,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<()> {
+/// Returns whether it went as expected.
+fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     match &arguments.command {
         Command::Repro(options) => {
             let story = repro::run(options).context("the story's stacks could not be built")?;
@@ -52,6 +59,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 Format::Json => println!("{}", serde_json::to_string(&story).context("the story as JSON")?),
             }
         }
+        Command::Apdu(options) => {
+            let session = apdu::run(options)?;
+            match arguments.format {
+                Format::Text => anstream::print!("{session}"),
+                Format::Json => println!("{}", serde_json::to_string(&session).context("the session as JSON")?),
+            }
+            return Ok(session.is_answered());
+        }
+        #[cfg(unix)]
+        Command::Serve(options) => vbus::serve::run(options)?,
     }
-    Ok(())
+    Ok(true)
 }
