@@ -40,7 +40,8 @@ pub enum ReaderConfError {
 /// The handler's file name.
 const HANDLER: &str = "libvbus_ifd.so";
 
-/// The handler that belongs to this program: cargo puts both into one directory, or the library one below.
+/// The handler that belongs to this program: cargo puts both into one directory, or the library one below. Where it is in
+/// both, one may be of an earlier build.
 ///
 /// # Errors
 /// [`ReaderConfError`].
@@ -49,7 +50,9 @@ pub fn handler() -> Result<PathBuf, ReaderConfError> {
     let program = std::env::current_exe().map_err(io)?;
     let directory = program.parent().unwrap_or(Path::new("/"));
     let places = [directory.join(HANDLER), directory.join("deps").join(HANDLER)];
-    places.into_iter().find(|place| place.is_file()).ok_or(ReaderConfError::NoHandler { beside: program })
+    let built = |place: &PathBuf| place.metadata().and_then(|file| file.modified()).ok();
+    let newest = places.into_iter().filter(|place| place.is_file()).max_by_key(built);
+    newest.ok_or(ReaderConfError::NoHandler { beside: program })
 }
 
 /// The text. Every reader is an entry of its own, as a slot of one reader would be named after that.
