@@ -94,11 +94,9 @@ pub fn a_pin_counter_survives_a_restart() {
     let wrong = "00:20:00:01:04:39:39:39:39";
     for expected in ["63C2", "63C1", "63C0", "6983"] {
         let serve = Serve::start(&directory, &arguments);
-        let pcscd = world::pcscd(&directory.join("conf"));
+        let mut pcscd = world::pcscd(&directory.join("conf"));
         assert_eq!(answers(0, &[wrong]), [expected]);
         drop(serve);
-        pcscd.signal("INT");
-        let mut pcscd = pcscd;
-        pcscd.wait();
+        world::end(&mut pcscd);
     }
 }

@@ -63,6 +63,5 @@ pub fn our_card_is_in_debians_vpcd() {
     serve.process.signal("TERM");
     assert_eq!(serve.process.wait(), Some(0));
     until("our card went with us", || opensc(0, &["-a"]).contains("Card not present"));
-    pcscd.signal("INT");
-    pcscd.wait();
+    world::end(&mut pcscd);
 }

@@ -166,9 +166,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // With this signal it closes its readers, unlike with any other.
-        self.pcscd.signal("INT");
-        self.pcscd.wait();
+        end(&mut self.pcscd);
     }
 }
 
@@ -192,6 +190,13 @@ pub fn pcscd(conf: &Path) -> Process {
         thread::sleep(Duration::from_millis(10));
     }
     process
+}
+
+/// Ends a pcscd, which takes its socket away. (With SIGINT it closes its readers as well, or waits for ever: the signal may
+/// reach a thread that is not the one that waits.)
+pub fn end(pcscd: &mut Process) {
+    pcscd.signal("TERM");
+    pcscd.wait();
 }
 
 /// Runs a program to its end.
