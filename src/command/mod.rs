@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use vbus::{Scenario, explain, repro};
+use vbus::{Scenario, apdu, explain, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -42,6 +42,11 @@ enum Command {
     Diff(diff::Options),
     /// Run a scenario with other values of one parameter, or of two as a grid; the smallest value that works
     Sweep(sweep::Options),
+    /// Send command APDUs through bus, target and reader to a card, without any service
+    Apdu(apdu::Options),
+    /// Make readers with cards real PC/SC readers on this machine
+    #[cfg(unix)]
+    Serve(vbus::serve::Options),
     /// Print the JSON schema of scenario files, for editors
     Schema,
     /// Print completions for a shell
@@ -115,6 +120,16 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Check(options) => check::run(options, format),
         Command::Diff(options) => diff::run(options, format),
         Command::Sweep(options) => sweep::run(options, format),
+        Command::Apdu(options) => {
+            let session = apdu::run(options)?;
+            print(format, &session, &session)?;
+            Ok(if session.is_answered() { Verdict::AsExpected } else { Verdict::NotAsExpected })
+        }
+        #[cfg(unix)]
+        Command::Serve(options) => {
+            vbus::serve::run(options)?;
+            Ok(Verdict::AsExpected)
+        }
         Command::Schema => {
             println!("{:#}", Scenario::schema().as_value());
             Ok(Verdict::AsExpected)
