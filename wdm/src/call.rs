@@ -17,6 +17,7 @@ impl Irp {
     /// Source: Windows driver documentation, IofCallDriver and bug check 0x35.
     #[inline]
     pub fn call_driver(self, m: &mut Machine, device: DeviceObject) -> NtStatus {
+        m.boundary("IoCallDriver");
         let irp = &mut m[self];
         irp.set_next_location();
         if irp.current_location() <= 0 {
@@ -30,7 +31,9 @@ impl Irp {
         if m.observer.is_some() {
             m.observe(self, Step::Call { device, major });
         }
-        dispatch(m, device, self)
+        let status = dispatch(m, device, self);
+        m.boundary("IoCallDriver returns");
+        status
     }
 
     /// `IoMarkIrpPending`. Without a location of one's own this would write behind the array, which is where vbus
@@ -60,6 +63,7 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoCompleteRequest, IO_COMPLETION_ROUTINE and bug check 0x44.
     pub fn complete(self, m: &mut Machine) {
+        m.boundary("IoCompleteRequest");
         let Some(irp) = m.irps.get_mut(self.0).filter(|irp| irp.current_location() <= irp.stack_count() + 1) else {
             m.bug_check(0x44, [self.address(), 0x1232, 0, 0], "IoCompleteRequest");
         };
@@ -88,6 +92,7 @@ impl Irp {
         if let Origin::User(request) = origin {
             m.queue_apc(user::second_stage, Context(request.to_word()));
         }
+        m.boundary("IoCompleteRequest returns");
     }
 
     /// Leaves location `slot` upwards: its routine, or the propagation of its pending bit.
@@ -139,7 +144,7 @@ impl Irp {
     /// Sends an IRP that the caller made for itself and waits until it is complete, as the PnP manager does.
     pub(crate) fn send_and_wait(self, m: &mut Machine, device: DeviceObject, waiting_for: &'static str) -> IoStatus {
         self.call_driver(m, device);
-        m.wait(waiting_for, |m| m.irps.get(self.0).is_none_or(|irp| irp.completed));
+        m.wait(waiting_for, move |m| m.irps.get(self.0).is_none_or(|irp| irp.completed));
         m[self].io_status
     }
 }

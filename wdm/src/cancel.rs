@@ -14,6 +14,13 @@ impl Irp {
     /// Source: Windows driver documentation, IoSetCancelRoutine.
     #[inline]
     pub fn set_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+        m.boundary("IoSetCancelRoutine");
+        self.exchange_cancel_routine(m, routine)
+    }
+
+    /// The exchange itself, for a layer that makes it under a lock of its own.
+    #[inline]
+    pub fn exchange_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
         std::mem::replace(&mut m[self].cancel_routine, routine)
     }
 
@@ -28,6 +35,12 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoCancelIrp and bug check 0x48.
     pub fn cancel(self, m: &mut Machine) -> bool {
+        m.boundary("IoCancelIrp");
+        self.cancel_now(m)
+    }
+
+    /// What `IoCancelIrp` does under the cancel spin lock.
+    pub(crate) fn cancel_now(self, m: &mut Machine) -> bool {
         let irp = &mut m[self];
         irp.cancel = true;
         let Some(routine) = irp.cancel_routine.take() else { return false };
@@ -37,6 +50,14 @@ impl Irp {
         let device = irp.current().device;
         routine(m, device, self);
         true
+    }
+
+    /// `IoReleaseCancelSpinLock`, the first thing that a cancel routine does: from here on other processors may have
+    /// the IRP in their hands, too.
+    ///
+    /// Source: Windows driver documentation, IoReleaseCancelSpinLock; "Implementing Cancel Routines".
+    pub fn release_cancel_spin_lock(self, m: &mut Machine) {
+        m.boundary("IoReleaseCancelSpinLock");
     }
 }
 

@@ -389,6 +389,11 @@ impl Machine {
         Ok(Irp(id))
     }
 
+    /// How many IRPs are with a driver: sent, and neither complete nor back with whoever allocated them.
+    pub fn irps_out(&self) -> usize {
+        self.irps.iter().filter(|(_, irp)| !irp.completed && irp.current <= irp.stack_count).count()
+    }
+
     pub(crate) fn allocate_irp_for(&mut self, stack_size: i8, origin: Origin) -> Result<Irp, NtStatus> {
         let irp = self.allocate_irp(stack_size)?;
         self[irp].origin = origin;

@@ -23,6 +23,7 @@ mod names;
 mod observe;
 mod pnp;
 mod power;
+mod processors;
 mod schedule;
 mod slab;
 mod status;
@@ -50,6 +51,7 @@ pub use power::{
     DevicePowerState, PowerAction, PowerCompletion, PowerMinor, PowerParameters, PowerState, SystemPowerContext,
     SystemPowerState,
 };
+pub use processors::{Event, EventKind, Pause, Processor, Processors, Until};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};
 pub use status::{NtStatus, constants};

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::address::Pool;
 use crate::machine::Machine;
+use crate::processors::Pause;
 use crate::stop::Stop;
 
 /// A deferred routine. It gets back the word that was queued with it, as a `PVOID` context.
@@ -53,22 +54,23 @@ impl Ticks {
 /// Names a timer that was set, so that it can be cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timer {
-    due: Ticks,
+    pub(crate) due: Ticks,
     number: u64,
 }
 
 /// The default schedule: first in, first out within a kind; DPCs before APCs before work items.
 #[derive(Default)]
 pub(crate) struct Schedule {
-    irql: Irql,
-    now: Ticks,
+    pub(crate) irql: Irql,
+    pub(crate) now: Ticks,
     timers_set: u64,
-    dpcs: VecDeque<(Routine, Context)>,
-    apcs: VecDeque<(Routine, Context)>,
-    work_items: VecDeque<(Routine, Context)>,
-    timers: BTreeMap<Timer, (Routine, Context)>,
+    pub(crate) dpcs: VecDeque<(Routine, Context)>,
+    pub(crate) apcs: VecDeque<(Routine, Context)>,
+    pub(crate) work_items: VecDeque<(Routine, Context)>,
+    pub(crate) timers: BTreeMap<Timer, (Routine, Context)>,
     on_idle: Option<fn(&mut Machine) -> bool>,
-    in_work_item: bool,
+    /// The number of the thread that runs: 0, or 1 in a work item. Who plays other processors numbers their threads.
+    pub(crate) thread: u32,
 }
 
 impl Machine {
@@ -87,7 +89,7 @@ impl Machine {
     /// `KeGetCurrentThread`, as logs print it: one thread runs everything but work items, which have one of their own.
     #[inline]
     pub fn current_thread(&self) -> u64 {
-        Pool::Thread.address(self.schedule.in_work_item.into())
+        Pool::Thread.address(self.schedule.thread)
     }
 
     /// The virtual time since the machine was made.
@@ -148,16 +150,19 @@ impl Machine {
         })
     }
 
-    /// Runs everything that needs no time to pass.
+    /// Runs everything that needs no time to pass. With other processors, those do.
     #[inline]
     pub fn run_ready(&mut self) {
-        while self.run_one_ready() {}
+        while !self.has_processors() && self.run_one_ready() {}
     }
 
     /// `KeWaitForSingleObject` without a time-out: lets everything else run, and time pass, until `done` holds.
     ///
     /// A wait that nothing can end stops the machine with [`Stop::Hang`].
-    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool) {
+    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool + Send + 'static) {
+        if self.has_processors() {
+            return self.pause(Pause::Wait { waiting_for, until: Box::new(done) });
+        }
         while !done(self) {
             if !self.run_one_ready() && !self.run_idle() && !self.fire_next_timer() {
                 self.stop(Stop::Hang { waiting_for });
@@ -166,8 +171,15 @@ impl Machine {
     }
 
     /// As [`Machine::wait`], for at most `limit`. Returns whether `done` holds.
-    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool) -> bool {
+    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool + Copy + Send + 'static) -> bool {
         let end = Ticks(self.schedule.now.0.saturating_add(limit.0));
+        if self.has_processors() {
+            let timer = self.set_timer(limit, |_, _| {}, Context(0));
+            let until = Box::new(move |m: &Machine| done(m) || m.schedule.now >= end);
+            self.pause(Pause::Wait { waiting_for: "something, for a limited time", until });
+            self.cancel_timer(timer);
+            return done(self);
+        }
         while !done(self) {
             if self.run_one_ready() || self.run_idle() {
                 continue;
@@ -195,9 +207,9 @@ impl Machine {
     }
 
     fn in_thread<R>(&mut self, work_item: bool, code: impl FnOnce(&mut Machine) -> R) -> R {
-        let before = std::mem::replace(&mut self.schedule.in_work_item, work_item);
+        let before = std::mem::replace(&mut self.schedule.thread, work_item.into());
         let result = code(self);
-        self.schedule.in_work_item = before;
+        self.schedule.thread = before;
         result
     }
 

@@ -27,7 +27,7 @@ pub const SHORT_RESPONSE_LEN_MAX: usize = 258;
 /// A card starts without power. All calls are synchronous, take no time of
 /// their own and keep no clock: what a card answers is a function of the calls
 /// made so far.
-pub trait Card {
+pub trait Card: Send {
     /// Applies power, clock and reset; also valid while powered, when the
     /// supply is cycled. Volatile state is lost, non-volatile state is not.
     ///
