@@ -13,15 +13,20 @@ use crate::ioctl::{ID_LENGTH, ReaderId};
 pub(crate) fn forward(m: &mut Machine, bus: Device, request: Request, id: ReaderId, code: IoctlCode) {
     let Bus { config, targets, .. } = bus.context::<Bus>(m);
     let BusConfig { sender, format, .. } = *config;
-    let result = match (targets.get(&id), sender) {
-        (Some(&ChildTarget { target, leaving: false }), Sender::Original) => {
-            forward_original(m, request, target, id, code, format)
+    let result = match targets.get(&id) {
+        Some(&ChildTarget { target, leaving: false }) => {
+            // The reader may go at any moment: its target is closed then, but there.
+            target.reference(m);
+            let sent = match sender {
+                Sender::Original => forward_original(m, request, target, id, code, format),
+                Sender::DriverCreated => forward_own(m, bus, request, target, code, format),
+            };
+            let result = sent.map_err(|status| final_status(m, target, status));
+            target.dereference(m);
+            result
         }
-        (Some(&ChildTarget { target, leaving: false }), Sender::DriverCreated) => {
-            forward_own(m, bus, request, target, code, format)
-        }
-        (Some(ChildTarget { leaving: true, .. }), _) => Err(STATUS_NO_SUCH_DEVICE),
-        (None, _) => Err(why_no_target(m, bus, id)),
+        Some(ChildTarget { leaving: true, .. }) => Err(STATUS_NO_SUCH_DEVICE),
+        None => Err(why_no_target(m, bus, id)),
     };
     if let Err(status) = result {
         request.complete_with_information(m, status, 0);
@@ -70,10 +75,11 @@ fn forwarded(m: &mut Machine, request: Request, target: IoTarget, params: &Compl
     request.complete_with_information(m, status, params.io_status.information);
 }
 
-/// The child's status, but for a request that was cancelled because its reader went: nobody else cancelled it.
+/// The child's status, but for a request that was cancelled or refused because its reader went: nobody else cancelled it.
 fn final_status(m: &mut Machine, target: IoTarget, status: NtStatus) -> NtStatus {
     let gone = target.state(m) != TargetState::Started;
-    if gone && status == STATUS_CANCELLED { STATUS_DEVICE_REMOVED } else { status }
+    let of_going = matches!(status, STATUS_CANCELLED | STATUS_INVALID_DEVICE_STATE);
+    if gone && of_going { STATUS_DEVICE_REMOVED } else { status }
 }
 
 fn forward_own(
