@@ -23,6 +23,7 @@
 
 mod attempt;
 pub mod explain;
+pub mod explore;
 mod host;
 mod probe;
 pub mod repro;
