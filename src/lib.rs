@@ -27,12 +27,16 @@ pub mod explore;
 mod host;
 mod probe;
 pub mod repro;
+pub mod run;
+pub mod scenario;
 mod setup;
+mod topology;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
 pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
+pub use scenario::Scenario;
 pub use setup::{Setup, SetupError, VirtualBus};
 
 pub use vbus_bus as bus;

@@ -22,7 +22,6 @@ pub enum Twin {
 pub struct Kept {
     pub twin: Twin,
     pub request: Option<Request>,
-    pub queue: Option<Queue>,
     /// What a test wants to say at the end.
     pub broken: Option<&'static str>,
     /// Whether the hardware has power, or the driver said so.
@@ -43,7 +42,7 @@ pub fn stage(
     build: fn(&mut Machine, DeviceInit, Attributes) -> Result<Device, NtStatus>,
 ) -> (Machine, Stage) {
     let Workbench { mut machine, device, driver } = Workbench::building(build);
-    machine.add_extension(Kept { twin, request: None, queue: None, broken: None, powered: true });
+    machine.add_extension(Kept { twin, request: None, broken: None, powered: true });
     let pdo = machine.run(|m| device.pdo(m)).unwrap().unwrap();
     machine.create_symbolic_link("\\??\\RACE", pdo).unwrap();
     let file = machine.create_file("\\\\.\\RACE", OpenOptions::OVERLAPPED).unwrap().unwrap();
