@@ -375,11 +375,17 @@ impl Machine {
     /// `IoAllocateIrp`: StackCount `stack_size`, CurrentLocation `stack_size` + 1, everything zero, nobody's thread.
     ///
     /// # Errors
-    /// STATUS_INSUFFICIENT_RESOURCES for a size that is not 1 to 125 (the DDI returns NULL).
+    /// STATUS_INSUFFICIENT_RESOURCES for a size that is not 1 to 125, and where memory is short (the DDI returns NULL).
     ///
     /// Source: Windows driver documentation, IoAllocateIrp.
     #[inline]
     pub fn allocate_irp(&mut self, stack_size: i8) -> Result<Irp, NtStatus> {
+        self.allocation_point("IoAllocateIrp")?;
+        self.new_irp(stack_size)
+    }
+
+    #[inline]
+    fn new_irp(&mut self, stack_size: i8) -> Result<Irp, NtStatus> {
         // CurrentLocation is a CCHAR and walks to StackCount + 2 in completion.
         if !(1..=125).contains(&stack_size) {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
@@ -389,8 +395,9 @@ impl Machine {
         Ok(Irp(id))
     }
 
+    /// An IRP of the system's own, for which memory is never made short.
     pub(crate) fn allocate_irp_for(&mut self, stack_size: i8, origin: Origin) -> Result<Irp, NtStatus> {
-        let irp = self.allocate_irp(stack_size)?;
+        let irp = self.new_irp(stack_size)?;
         self[irp].origin = origin;
         Ok(irp)
     }

@@ -9,6 +9,7 @@
 //! attaching copies, `CurrentLocation` begins at `StackCount` + 1, and the only check is in IoCallDriver.
 
 mod address;
+mod allocation;
 mod call;
 mod cancel;
 mod device;

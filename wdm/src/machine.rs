@@ -3,6 +3,7 @@
 use std::any::{Any, type_name};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use crate::allocation::AllocationPoints;
 use crate::device::{DeviceData, DriverData};
 use crate::file::FileData;
 use crate::irp::IrpData;
@@ -11,7 +12,7 @@ use crate::names::Names;
 use crate::observe::Observer;
 use crate::pnp::PnpManager;
 use crate::power::PowerManager;
-use crate::schedule::Schedule;
+use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
 use crate::user::UserRequest;
@@ -34,6 +35,10 @@ pub struct Machine {
     pub(crate) schedule: Schedule,
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
+    /// Somebody watches, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
+    /// any closer.
+    pub(crate) watched: bool,
+    pub(crate) allocations: Option<Box<AllocationPoints>>,
     /// The layer above, which most calls ask for, and everybody else's state.
     layer: Option<Box<dyn Any>>,
     extensions: Vec<Box<dyn Any>>,
@@ -101,6 +106,10 @@ impl Machine {
                 resume_unwind(panic)
             }
         })
+    }
+
+    pub(crate) fn look_closer(&mut self) {
+        self.watched = self.observer.is_some() || self.allocations.is_some() || self.irql() > Irql::Dispatch;
     }
 
     /// What stopped the machine, if something did.
