@@ -16,6 +16,7 @@ use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
 use crate::user::UserRequest;
+use crate::verifier::DriverVerifier;
 
 /// One emulated computer, used by one thread and passed by `&mut` to everything that runs on it.
 ///
@@ -29,6 +30,7 @@ pub struct Machine {
     pub(crate) files: Slab<FileData>,
     pub(crate) blocks: Slab<Block>,
     pub(crate) requests: Slab<UserRequest>,
+    pub(crate) events: Slab<bool>,
     pub(crate) names: Names,
     pub(crate) pnp: PnpManager,
     pub(crate) power: PowerManager,
@@ -39,6 +41,9 @@ pub struct Machine {
     /// any closer.
     pub(crate) watched: bool,
     pub(crate) allocations: Option<Box<AllocationPoints>>,
+    pub(crate) verifier: Option<Box<DriverVerifier>>,
+    /// The routines whose addresses were asked for.
+    pub(crate) routines: Vec<usize>,
     /// The layer above, which most calls ask for, and everybody else's state.
     layer: Option<Box<dyn Any>>,
     extensions: Vec<Box<dyn Any>>,
@@ -109,7 +114,8 @@ impl Machine {
     }
 
     pub(crate) fn look_closer(&mut self) {
-        self.watched = self.observer.is_some() || self.allocations.is_some() || self.irql() > Irql::Dispatch;
+        let asked = self.observer.is_some() || self.allocations.is_some() || self.verifier.is_some();
+        self.watched = asked || self.irql() > Irql::Dispatch;
     }
 
     /// What stopped the machine, if something did.

@@ -215,6 +215,7 @@ impl Machine {
     /// A thread waits at APC_LEVEL at most: above, the dispatcher that would run another one is shut out.
     fn may_block(&self) {
         if self.schedule.irql >= Irql::Dispatch {
+            self.verifier_violation([0x3B, self.schedule.irql as u64, 0, 0], "KeWaitForSingleObject");
             self.undefined("KeWaitForSingleObject", "a thread does not wait at DISPATCH_LEVEL or above");
         }
     }
