@@ -155,7 +155,7 @@ impl Setup {
         let mut machine = Machine::new();
         let m = &mut machine;
         let bus_driver = vbus_bus::create_driver(m, self.bus, self.driver);
-        let reader_driver = vbus_reader::create_driver(m, self.reader, self.driver);
+        let reader_driver = vbus_reader::create_driver(m, self.reader.clone(), self.driver);
         let installations = [
             (HARDWARE_ID_BUS, bus_driver, &self.bus_filters, "busfilter"),
             (HARDWARE_ID_READER, reader_driver, &self.reader_filters, "scfilter"),
