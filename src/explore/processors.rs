@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use vbus_wdm::{Event, Machine, Pause, Processor, Processors, Stop, Ticks, Until};
+use vbus_wdm::{Machine, Pause, Processor, Processors, Ready, Stop, Ticks, Until};
 
 use super::crew::Crew;
 use super::schedule::{Chooser, Key};
@@ -258,7 +258,7 @@ impl Processors for Handle {
 
 enum Work {
     Thread(Code),
-    Event(Event),
+    Event(Ready),
 }
 
 enum Next {

@@ -21,6 +21,9 @@ impl Irp {
     /// The exchange itself, for a layer that makes it under a lock of its own.
     #[inline]
     pub fn exchange_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+        if m.watched && routine.is_some() {
+            self.check_cancel_routine(m);
+        }
         std::mem::replace(&mut m[self].cancel_routine, routine)
     }
 
@@ -45,7 +48,8 @@ impl Irp {
         irp.cancel = true;
         let Some(routine) = irp.cancel_routine.take() else { return false };
         if irp.current_location() > irp.stack_count() + 1 {
-            m.bug_check(0x48, [self.address(), 0, 0, 0], "IoCancelIrp");
+            let routine = m.routine_address(routine as usize);
+            m.bug_check(0x48, [self.address(), routine, 0, 0], "IoCancelIrp");
         }
         let device = irp.current().device;
         routine(m, device, self);

@@ -199,6 +199,9 @@ impl DeviceObject {
 
     /// `IoDetachDevice`: StackSize stays as it is on both sides. A lower device that was deleted meanwhile goes now.
     pub fn detach(self, m: &mut Machine) {
+        if m.watched {
+            self.check_detach(m);
+        }
         let Some(lower) = m[self].lower.take() else { return };
         m[lower].upper = None;
         lower.release_if_unused(m);
@@ -209,6 +212,9 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoDeleteDevice; "Removing a Device in a Bus Driver".
     pub fn delete(self, m: &mut Machine) {
+        if m.watched {
+            self.check_delete(m);
+        }
         m.names.forget_device(self);
         let data = &mut m[self];
         data.removing = true;

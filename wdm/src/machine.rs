@@ -4,6 +4,7 @@ use std::any::{Any, type_name};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use crate::allocation::AllocationPoints;
 use crate::device::{DeviceData, DriverData};
 use crate::file::FileData;
 use crate::irp::IrpData;
@@ -13,10 +14,11 @@ use crate::observe::Observer;
 use crate::pnp::PnpManager;
 use crate::power::PowerManager;
 use crate::processors::Processors;
-use crate::schedule::Schedule;
+use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
 use crate::user::UserRequest;
+use crate::verifier::DriverVerifier;
 
 /// One emulated computer, used by one thread and passed by `&mut` to everything that runs on it.
 ///
@@ -30,6 +32,7 @@ pub struct Machine {
     pub(crate) files: Slab<FileData>,
     pub(crate) blocks: Slab<Block>,
     pub(crate) requests: Slab<UserRequest>,
+    pub(crate) events: Slab<bool>,
     pub(crate) names: Names,
     pub(crate) pnp: PnpManager,
     pub(crate) power: PowerManager,
@@ -37,6 +40,13 @@ pub struct Machine {
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
     pub(crate) processors: Option<Arc<dyn Processors>>,
+    /// Somebody watches or plays other processors, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
+    /// any closer.
+    pub(crate) watched: bool,
+    pub(crate) allocations: Option<Box<AllocationPoints>>,
+    pub(crate) verifier: Option<Box<DriverVerifier>>,
+    /// The routines whose addresses were asked for.
+    pub(crate) routines: Vec<usize>,
     /// The layer above, which most calls ask for, and everybody else's state.
     layer: Option<Box<dyn Any + Send>>,
     extensions: Vec<Box<dyn Any + Send>>,
@@ -104,6 +114,11 @@ impl Machine {
                 resume_unwind(panic)
             }
         })
+    }
+
+    pub(crate) fn look_closer(&mut self) {
+        let asked = self.observer.is_some() || self.allocations.is_some() || self.verifier.is_some();
+        self.watched = asked || self.processors.is_some() || self.irql() > Irql::Dispatch;
     }
 
     /// What stopped the machine, if something did.

@@ -64,11 +64,13 @@ impl Machine {
     /// Begins to write down every step of every IRP. Costs nothing on the I/O path until it is called.
     pub fn watch_irps(&mut self) {
         self.observer = Some(Box::default());
+        self.look_closer();
     }
 
     /// Calls `hook` at every step of every IRP from now on, instead of writing the steps down.
     pub fn on_irp_step(&mut self, hook: StepHook) {
         self.observer = Some(Box::new(Observer { seen: Vec::new(), hook: Some(hook) }));
+        self.look_closer();
     }
 
     /// What was written down since [`Machine::watch_irps`] or the last call; watching goes on.

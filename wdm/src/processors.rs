@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::machine::Machine;
 use crate::schedule::{Context, Irql, Routine, Ticks};
+use crate::verifier::Call;
 
 /// Whoever plays the other processors.
 pub trait Processors: Send + Sync {
@@ -38,6 +39,8 @@ pub struct Processor {
     pub(crate) irql: Irql,
     pub(crate) thread: u32,
     pub(crate) dpcs: VecDeque<(Routine, Context)>,
+    /// The calls that Driver Verifier follows.
+    pub(crate) calls: Vec<Call>,
 }
 
 impl Processor {
@@ -49,15 +52,15 @@ impl Processor {
 
 /// Something that became ready and was taken to be run.
 #[derive(Clone, Copy, Debug)]
-pub struct Event {
-    kind: EventKind,
+pub struct Ready {
+    kind: ReadyKind,
     routine: Routine,
     context: Context,
 }
 
 /// What sort of thing it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EventKind {
+pub enum ReadyKind {
     /// The second stage of a completion, in a program's thread.
     Apc,
     /// A work item, in a system worker thread.
@@ -66,32 +69,32 @@ pub enum EventKind {
     Timer,
 }
 
-impl EventKind {
+impl ReadyKind {
     /// The kind as a reader of a schedule knows it.
     pub fn name(self) -> &'static str {
         match self {
-            EventKind::Apc => "an APC",
-            EventKind::WorkItem => "a work item",
-            EventKind::Timer => "a timer",
+            ReadyKind::Apc => "an APC",
+            ReadyKind::WorkItem => "a work item",
+            ReadyKind::Timer => "a timer",
         }
     }
 }
 
-impl Event {
+impl Ready {
     /// What sort of thing it is.
-    pub fn kind(self) -> EventKind {
+    pub fn kind(self) -> ReadyKind {
         self.kind
     }
 
     /// Runs it on the processor that the machine is on.
     pub fn run(self, m: &mut Machine) {
         match self.kind {
-            EventKind::Timer => {
+            ReadyKind::Timer => {
                 // The clock interrupt took it off the timer queue, and its DPC is about to run.
                 m.boundary("KeSetTimer");
                 m.queue_dpc(self.routine, self.context);
             }
-            EventKind::Apc | EventKind::WorkItem => (self.routine)(m, self.context),
+            ReadyKind::Apc | ReadyKind::WorkItem => (self.routine)(m, self.context),
         }
     }
 }
@@ -101,12 +104,13 @@ impl Machine {
     /// thing after the other. Costs one branch at each boundary until it is called.
     pub fn set_processors(&mut self, processors: Option<Arc<dyn Processors>>) {
         self.processors = processors;
+        self.look_closer();
     }
 
     /// A DDI boundary: where another processor may come first.
     #[inline]
     pub fn boundary(&mut self, ddi: &'static str) {
-        if self.processors.is_some() {
+        if self.watched {
             self.pause(Pause::Boundary(ddi));
         }
     }
@@ -126,32 +130,39 @@ impl Machine {
 
     /// Puts another processor's own state in place, and gives back that of the one that ran.
     pub fn exchange_processor(&mut self, processor: Processor) -> Processor {
-        let Processor { irql, thread, dpcs } = processor;
+        let Processor { irql, thread, dpcs, calls } = processor;
         let schedule = &mut self.schedule;
-        Processor {
+        let left = Processor {
             irql: std::mem::replace(&mut schedule.irql, irql),
             thread: std::mem::replace(&mut schedule.thread, thread),
             dpcs: std::mem::replace(&mut schedule.dpcs, dpcs),
-        }
+            calls: self
+                .verifier
+                .as_mut()
+                .map(|verifier| std::mem::replace(&mut verifier.calls, calls))
+                .unwrap_or_default(),
+        };
+        self.look_closer();
+        left
     }
 
     /// What is ready to run, in the order in which an undisturbed machine would run it.
-    pub fn ready(&self) -> impl Iterator<Item = EventKind> + '_ {
+    pub fn ready(&self) -> impl Iterator<Item = ReadyKind> + '_ {
         let schedule = &self.schedule;
-        let apcs = schedule.apcs.iter().map(|_| EventKind::Apc);
-        apcs.chain(schedule.work_items.iter().map(|_| EventKind::WorkItem))
+        let apcs = schedule.apcs.iter().map(|_| ReadyKind::Apc);
+        apcs.chain(schedule.work_items.iter().map(|_| ReadyKind::WorkItem))
     }
 
     /// Takes the `at`-th of [`Machine::ready`], to be run by the caller.
-    pub fn take_ready(&mut self, at: usize) -> Option<Event> {
+    pub fn take_ready(&mut self, at: usize) -> Option<Ready> {
         let schedule = &mut self.schedule;
         let apcs = schedule.apcs.len();
         let (kind, taken) = if at < apcs {
-            (EventKind::Apc, schedule.apcs.remove(at))
+            (ReadyKind::Apc, schedule.apcs.remove(at))
         } else {
-            (EventKind::WorkItem, schedule.work_items.remove(at - apcs))
+            (ReadyKind::WorkItem, schedule.work_items.remove(at - apcs))
         };
-        taken.map(|(routine, context)| Event { kind, routine, context })
+        taken.map(|(routine, context)| Ready { kind, routine, context })
     }
 
     /// When the next timer is due.
@@ -160,10 +171,10 @@ impl Machine {
     }
 
     /// Moves the clock to the next timer and takes it, to be run by the caller.
-    pub fn take_timer(&mut self) -> Option<Event> {
+    pub fn take_timer(&mut self) -> Option<Ready> {
         let (timer, (routine, context)) = self.schedule.timers.pop_first()?;
         self.schedule.now = self.schedule.now.max(timer.due);
-        Some(Event { kind: EventKind::Timer, routine, context })
+        Some(Ready { kind: ReadyKind::Timer, routine, context })
     }
 }
 

@@ -29,15 +29,19 @@ impl From<u64> for Context {
     }
 }
 
-/// An interrupt request level. Only these two matter on the request path.
+/// An interrupt request level.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[repr(u8)]
 pub enum Irql {
     /// PASSIVE_LEVEL: everything is allowed.
     #[default]
     Passive = 0,
+    /// APC_LEVEL: the thread gets no APC, and so no result of its own requests.
+    Apc = 1,
     /// DISPATCH_LEVEL: no waiting, no paged memory.
     Dispatch = 2,
+    /// A device's level, which no DDI of the request path allows.
+    Device = 3,
 }
 
 /// A span of virtual time in units of 100 ns, as Windows counts it.
@@ -83,6 +87,7 @@ impl Machine {
     /// `KeRaiseIrql` / `KeLowerIrql`: DPCs that waited run as soon as the level drops.
     pub fn set_irql(&mut self, irql: Irql) {
         self.schedule.irql = irql;
+        self.look_closer();
         self.run_dpcs();
     }
 
@@ -164,6 +169,7 @@ impl Machine {
             return self.pause(Pause::Wait { waiting_for, until: Box::new(done) });
         }
         while !done(self) {
+            self.may_block();
             if !self.run_one_ready() && !self.run_idle() && !self.fire_next_timer() {
                 self.stop(Stop::Hang { waiting_for });
             }
@@ -181,6 +187,9 @@ impl Machine {
             return done(self);
         }
         while !done(self) {
+            if limit > Ticks(0) {
+                self.may_block();
+            }
             if self.run_one_ready() || self.run_idle() {
                 continue;
             }
@@ -208,9 +217,19 @@ impl Machine {
 
     fn in_thread<R>(&mut self, work_item: bool, code: impl FnOnce(&mut Machine) -> R) -> R {
         let before = std::mem::replace(&mut self.schedule.thread, work_item.into());
+        let level = std::mem::replace(&mut self.schedule.irql, Irql::Passive);
         let result = code(self);
+        self.schedule.irql = level;
         self.schedule.thread = before;
         result
+    }
+
+    /// A thread waits at APC_LEVEL at most: above, the dispatcher that would run another one is shut out.
+    fn may_block(&self) {
+        if self.schedule.irql >= Irql::Dispatch {
+            self.verifier_violation([0x3B, self.schedule.irql as u64, 0, 0], "KeWaitForSingleObject");
+            self.undefined("KeWaitForSingleObject", "a thread does not wait at DISPATCH_LEVEL or above");
+        }
     }
 
     /// Moves the clock to the next timer and fires it. Returns false where none is set.
@@ -224,8 +243,9 @@ impl Machine {
     #[inline]
     fn run_one_ready(&mut self) -> bool {
         let schedule = &mut self.schedule;
-        debug_assert!(schedule.dpcs.is_empty() || schedule.irql == Irql::Dispatch, "DPCs run when they are queued");
-        let (work_item, (routine, context)) = match schedule.apcs.pop_front() {
+        debug_assert!(schedule.dpcs.is_empty() || schedule.irql >= Irql::Dispatch, "DPCs run when they are queued");
+        let next_apc = if schedule.irql < Irql::Apc { schedule.apcs.pop_front() } else { None };
+        let (work_item, (routine, context)) = match next_apc {
             Some(next) => (false, next),
             None => match schedule.work_items.pop_front() {
                 Some(next) => (true, next),
@@ -239,9 +259,9 @@ impl Machine {
     fn run_dpcs(&mut self) {
         while self.schedule.irql < Irql::Dispatch {
             let Some((routine, context)) = self.schedule.dpcs.pop_front() else { return };
-            self.schedule.irql = Irql::Dispatch;
+            let level = std::mem::replace(&mut self.schedule.irql, Irql::Dispatch);
             routine(self, context);
-            self.schedule.irql = Irql::Passive;
+            self.schedule.irql = level;
         }
     }
 }
@@ -292,9 +312,12 @@ mod tests {
     }
 
     #[test]
-    fn time_that_passed_while_a_timers_routine_waited_does_not_come_back() {
+    fn time_that_passed_while_a_work_item_waited_does_not_come_back() {
         let mut machine = noting_machine();
-        machine.run(|m| m.set_timer(Ticks(10), |m, _| _ = m.wait_at_most(Ticks(1000), |_| false), Context(0))).unwrap();
+        fn wait_a_while(m: &mut Machine, _: Context) {
+            m.wait_at_most(Ticks(1000), |_| false);
+        }
+        machine.set_timer(Ticks(10), |m, _| m.queue_work_item(wait_a_while, Context(0)), Context(0));
         machine.advance(Ticks(50)).unwrap();
         assert_eq!(machine.now(), Ticks(1010));
         machine.advance(Ticks(50)).unwrap();

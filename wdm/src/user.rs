@@ -189,7 +189,7 @@ impl Machine {
         if !top.exists(self) {
             return Err(STATUS_NO_SUCH_DEVICE);
         }
-        let irp = self.allocate_irp(self[top].stack_size)?;
+        let irp = self.allocate_irp_for(self[top].stack_size, Origin::System)?;
         let (id, request) = self.requests.take();
         *request = UserRequest { irp: Some(irp), file: Some(file), ..UserRequest::default() };
         self[irp].origin = Origin::User(id);
