@@ -22,6 +22,8 @@
 //! ```
 
 mod attempt;
+pub mod budget;
+pub mod diff;
 pub mod explain;
 pub mod explore;
 mod host;
@@ -30,6 +32,7 @@ pub mod repro;
 pub mod run;
 pub mod scenario;
 mod setup;
+pub mod sweep;
 mod topology;
 
 pub use attempt::Attempt;

@@ -1,16 +1,20 @@
 //! The commands: what they are told, and how they print what the library found out.
 
+mod check;
+mod diff;
 mod junit;
+mod picture;
 mod run;
+mod sweep;
 mod text;
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use vbus::repro;
+use vbus::{Scenario, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -32,6 +36,19 @@ enum Command {
     Repro(repro::Options),
     /// Run scenarios: their devices, steps, results and log; fails where an expectation fails
     Run(run::Options),
+    /// Compute every forwarding edge's budget without running, and name each that is too small with the smallest fix
+    Check(check::Options),
+    /// Run two scenarios and set their logs side by side: where the failing one leaves the repaired one
+    Diff(diff::Options),
+    /// Run a scenario with other values of one parameter, or of two as a grid; the smallest value that works
+    Sweep(sweep::Options),
+    /// Print the JSON schema of scenario files, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// For people, or for programs.
@@ -93,6 +110,17 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
             Ok(Verdict::AsExpected)
         }
         Command::Run(options) => run::run(options, format),
+        Command::Check(options) => check::run(options, format),
+        Command::Diff(options) => diff::run(options, format),
+        Command::Sweep(options) => sweep::run(options, format),
+        Command::Schema => {
+            println!("{:#}", Scenario::schema().as_value());
+            Ok(Verdict::AsExpected)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut std::io::stdout());
+            Ok(Verdict::AsExpected)
+        }
     }
 }
 

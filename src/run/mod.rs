@@ -62,9 +62,7 @@ impl Scenario {
             }
             outcome.steps.push(result);
         }
-        if stopped.is_none() {
-            outcome.stacks_after = stage.stacks();
-        }
+        outcome.stacks_after = stage.stacks();
         outcome.unfinished = stage.requests.keys().cloned().collect();
         Ok(outcome)
     }
@@ -74,6 +72,7 @@ impl Scenario {
 fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, result: &mut StepOutcome) -> Option<Stop> {
     let (marks, breaks) = (stage.log_marks(), stage.debugger_breaks());
     stage.m.watch_irps();
+    stage.place = step.place.clone().unwrap_or_default();
     let acted = stage.act(action);
     result.at_ticks = stage.m.now().0;
     result.log = outcome::records(stage.log_since(&marks));

@@ -60,6 +60,8 @@ impl Scenario {
             stack_size(&at(bus.name.span()), name, bus.config().added_locations(), filters)?;
             for reader in &bus.reader {
                 let (place, filters) = (at(reader.id.span()), reader.lower_filters.len() + reader.upper_filters.len());
+                // What is made here is thrown away: this only shows that it can be made.
+                reader.card.make(&place, *reader.id.get_ref())?;
                 stack_size(&place, &format!("reader {}", reader.id.get_ref()), reader.extra_stack.into(), filters)?;
             }
             let mut ids = BTreeSet::new();
@@ -82,6 +84,11 @@ impl Scenario {
                 self.reader(place, &on.bus, Some(&on.reader))
             }
             Action::PurgeTarget(on) | Action::CloseTarget(on) | Action::OpenTarget(on) => {
+                self.reader(place, &on.bus, Some(&on.reader))
+            }
+            Action::Remove(on) => self.reader(place, &on.bus, Some(&on.reader)),
+            Action::Insert(on) => {
+                on.card.make(place, *on.reader.get_ref())?;
                 self.reader(place, &on.bus, Some(&on.reader))
             }
             Action::StopTarget(on) => self.reader(place, &on.bus, Some(&on.reader)),
