@@ -90,6 +90,7 @@ impl SendRequest for Request {
     }
 
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool {
+        m.boundary("WdfRequestSend");
         let Parts { driver, ownership, state, .. } = parts_of(m, self);
         let has_routine = !matches!(state.routine, Routine::None);
         if let Err(status) = options.validate(m, driver) {
@@ -141,6 +142,7 @@ impl SendRequest for Request {
     }
 
     fn cancel_sent(self, m: &mut Machine) -> bool {
+        m.boundary("WdfRequestCancelSentRequest");
         cancel::cancel_sent(m, self)
     }
 }

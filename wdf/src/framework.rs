@@ -154,7 +154,7 @@ impl<'m> Fx<'m> {
 
     /// The body of an upper layer's object.
     #[inline]
-    pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {
+    pub fn body<T: Any + Send>(&mut self, object: Object, type_number: u16) -> &mut T {
         let general = self.state.general.get_mut(object.id).filter(|_| object.kind == Kind::General);
         match general.and_then(|general| general.body.downcast_mut()) {
             Some(body) => body,
@@ -164,7 +164,7 @@ impl<'m> Fx<'m> {
 
     /// Takes a request apart for an upper layer.
     #[inline]
-    pub fn parts<T: Any + Default>(&mut self, request: Request) -> Parts<'_, T> {
+    pub fn parts<T: Any + Send + Default>(&mut self, request: Request) -> Parts<'_, T> {
         self.request(request).parts()
     }
 }
