@@ -92,6 +92,7 @@ impl Machine {
     /// # Errors
     /// As [`Machine::name_device`].
     pub fn create_symbolic_link(&mut self, link: &str, device: DeviceObject) -> Result<(), NtStatus> {
+        self.limit_irql("IoCreateSymbolicLink");
         self.name_device(device, link)
     }
 
@@ -108,6 +109,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoRegisterDeviceInterface.
     pub fn register_interface(&mut self, pdo: DeviceObject, class: Guid, reference: &str) -> Result<String, NtStatus> {
+        self.limit_irql("IoRegisterDeviceInterface");
         self.pnp_was_asked(pdo, PnpRequest::RegisterInterface);
         let path = match DevNode::of(self, pdo) {
             Some(node) => node.instance_path(self),
@@ -139,6 +141,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoSetDeviceInterfaceState.
     pub fn set_interface_state(&mut self, link: &str, enable: bool) -> Result<(), NtStatus> {
+        self.limit_irql("IoSetDeviceInterfaceState");
         let Some(interface) = self.names.interfaces.iter_mut().find(|interface| interface.link == link) else {
             return Err(STATUS_OBJECT_NAME_NOT_FOUND);
         };
