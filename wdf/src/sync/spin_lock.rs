@@ -4,6 +4,7 @@
 
 use vbus_wdm::{Irql, Machine, NtStatus, Stop};
 
+use crate::compliance::{self, Act, comply};
 use crate::driver::Driver;
 use crate::framework::trace;
 use crate::object::{Allowed, Attributes, Class, Handle, create_general, general_handle};
@@ -32,6 +33,9 @@ impl SpinLock {
     /// STATUS_DELETE_PENDING for a parent that is being deleted.
     pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Result<SpinLock, NtStatus> {
         attributes.validate(m, driver, Allowed::Neither)?;
+        if attributes.parent_object().is_none() {
+            comply(m, driver, Act::CreateLock, "WdfSpinLockCreate");
+        }
         create_general(m, driver, &SPIN_LOCK, Body::default(), driver, attributes).map(SpinLock)
     }
 
@@ -43,6 +47,8 @@ impl SpinLock {
             m.stop(Stop::Hang { waiting_for: "a spin lock that the same thread holds" });
         }
         *body = Body { held: true, previous: irql };
+        let driver = self.driver(m);
+        compliance::holds_spin_lock(m, driver, true);
         m.set_irql(Irql::Dispatch);
     }
 
@@ -58,6 +64,7 @@ impl SpinLock {
             trace(m, driver, &sites::SPIN_LOCK_NOT_HELD, [self.0.handle(), thread]);
             verifier::wdf_violation(m, Some(driver), 0xB, [self.0.handle(), 1], "WdfSpinLockRelease");
         }
+        compliance::holds_spin_lock(m, driver, false);
         m.set_irql(previous);
     }
 }
