@@ -23,6 +23,8 @@ pub(crate) struct Framework {
     pub(crate) general: Slab<GeneralBody>,
     /// Whether a driver tracks handles, and so has a line of every state of an object.
     pub(crate) tracks_handles: bool,
+    /// Whether somebody wants to hear of a driver's broken rules.
+    pub(crate) checks_rules: bool,
     /// How many records there were in all drivers' logs.
     pub(crate) moment: u64,
     /// Who watches requests change hands.
