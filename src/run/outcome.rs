@@ -140,6 +140,8 @@ pub enum TravelStep {
     Done,
     /// It is freed.
     Free,
+    /// Somebody called IoCancelIrp.
+    Cancel,
 }
 
 /// What stopped a machine.
@@ -296,6 +298,7 @@ impl Stage<'_> {
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
+            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
         };
         Travel {
             irp: Word(seen.irp.address()),

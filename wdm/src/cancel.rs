@@ -3,6 +3,7 @@
 use crate::device::DeviceObject;
 use crate::irp::Irp;
 use crate::machine::Machine;
+use crate::observe::Step;
 
 /// A cancel routine. It is called with the current location's device and completes the IRP with STATUS_CANCELLED.
 pub type CancelRoutine = fn(&mut Machine, Option<DeviceObject>, Irp);
@@ -28,8 +29,12 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoCancelIrp and bug check 0x48.
     pub fn cancel(self, m: &mut Machine) -> bool {
+        m[self].cancel = true;
+        if m.observer.is_some() {
+            let has_routine = m[self].cancel_routine.is_some();
+            m.observe(self, Step::Cancel { has_routine });
+        }
         let irp = &mut m[self];
-        irp.cancel = true;
         let Some(routine) = irp.cancel_routine.take() else { return false };
         if irp.current_location() > irp.stack_count() + 1 {
             m.bug_check(0x48, [self.address(), 0, 0, 0], "IoCancelIrp");

@@ -148,6 +148,11 @@ impl Machine {
         })
     }
 
+    /// When the next timer fires, for whoever lets time pass as a clock of the world outside does.
+    pub fn next_due(&self) -> Option<Ticks> {
+        self.schedule.timers.first_key_value().map(|(timer, _)| timer.due)
+    }
+
     /// Runs everything that needs no time to pass.
     #[inline]
     pub fn run_ready(&mut self) {
