@@ -162,7 +162,8 @@ fn in_words(message: &str) -> String {
         "a boolean" => "true or false".to_owned(),
         other => other.to_owned(),
     };
-    let found = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: ")).unwrap_or(found);
+    let found = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "));
+    let Some(found) = found else { return message.to_owned() };
     format!("{wanted} was expected here, and not {found}")
 }
 
