@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::record::*;
 use super::svg::escape;
-use super::travel::{Travel, owner, step_id};
+use super::travel::{Travel, drawn, owner, step_id};
 use super::{reason, stacks, timeline, words};
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -58,6 +58,7 @@ fn lines_of_steps(record: &Record, shown: usize) -> Lines {
     let mut lines = Lines::new();
     for (number, line) in record.log.iter().enumerate().take(shown) {
         if let (Some(request), Some(step)) = (line.request, line.step) {
+            let step = drawn(&record.requests[request], step);
             lines.entry((request, step)).or_insert((0, number)).0 += 1;
         }
     }
