@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use vbus::Setup;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId, Service};
+use vbus::reader::card::iso7816::Iso7816Card;
+use vbus::reader::{CardFactory, Inserted, ReaderConfig};
 use vbus::wdf::{Level, Log, Site};
 use vbus::wdm::{Context, Control, Machine, StackLocation};
 
@@ -29,9 +31,21 @@ const RECORDS: usize = 15;
 
 static SITE: Site = Site::new("Floor", Level::Verbose, "F", "%p %p %p");
 
+/// With an argument `path=N` or `floor=N` it only does that, N times, for whoever counts instructions.
 fn main() {
-    let mut vbus = Setup::default().bus_extra_stack(3).reader(7).build().expect("the story's fixed stacks build");
+    // A card that takes APDUs: what T=1 makes of them is no part of the request's path.
+    let card = CardFactory::new(|number| Some(Inserted::apdus(Iso7816Card::new(number))));
+    let reader = ReaderConfig { card, ..ReaderConfig::default() };
+    let setup = Setup::default().bus_extra_stack(3).reader_config(reader).reader(7);
+    let mut vbus = setup.build().expect("the story's fixed stacks build");
     let service = vbus.service().expect("the bus opens");
+    if let Some((what, times)) = std::env::args().find_map(|argument| only(&argument)) {
+        let mut floor = Floor::new();
+        for _ in 0..times {
+            if what == "path" { forward(&mut vbus.machine, service) } else { floor.turn() }
+        }
+        return;
+    }
     let records_before = records(&vbus);
     forward(&mut vbus.machine, service);
     assert_eq!((records(&vbus) - records_before) as usize, RECORDS, "the floor writes as many records as the path");
@@ -54,6 +68,11 @@ fn main() {
         WHOLE_LOCATIONS + PARTIAL_LOCATIONS
     );
     println!("ratio               {ratio:7.2}      median of {ROUNDS} rounds of {REQUESTS}");
+}
+
+fn only(argument: &str) -> Option<(String, u32)> {
+    let (what, times) = argument.split_once('=')?;
+    Some((what.to_owned(), times.parse().ok()?))
 }
 
 fn forward(m: &mut Machine, service: Service) {

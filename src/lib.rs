@@ -22,17 +22,24 @@
 //! ```
 
 mod attempt;
+pub mod budget;
+pub mod diff;
 pub mod explain;
 mod host;
 mod probe;
 pub mod report;
 pub mod repro;
+pub mod run;
+pub mod scenario;
 mod setup;
+pub mod sweep;
+mod topology;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
 pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
+pub use scenario::Scenario;
 pub use setup::{Setup, SetupError, VirtualBus};
 
 pub use vbus_bus as bus;

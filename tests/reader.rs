@@ -4,16 +4,15 @@ mod common;
 
 use common::exchange;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId};
-use vbus::reader::ReaderConfig;
-use vbus::reader::atr::Atr;
-use vbus::reader::card::{Card, Mute};
+use vbus::reader::card::{Card, Delivery, Reset};
 use vbus::reader::ioctl::*;
 use vbus::reader::smclib::{ATTR_ATR_STRING, PowerAction, ReaderState};
+use vbus::reader::{CardFactory, ReaderConfig};
 use vbus::wdm::constants::*;
 use vbus::wdm::{FileObject, IoctlCode, NtStatus, OpenOptions};
 use vbus::{Setup, VirtualBus};
 
-const ATR: &str = "3B 9F 13 80 01 80 73 F4 21 60 59 76 62 75 73 20 63 61 72 64 34";
+const ATR: &str = "3B 9F 13 80 01 80 73 F4 41 73 59 76 62 75 73 20 63 61 72 64 47";
 
 fn with_card() -> VirtualBus {
     Setup::default().bus_extra_stack(3).reader(7).build().unwrap()
@@ -120,7 +119,7 @@ fn a_request_that_the_reader_cannot_serve_has_a_status_of_its_own() {
 
 #[test]
 fn an_empty_reader_has_no_media() {
-    let reader = ReaderConfig { card: |_| None, ..ReaderConfig::default() };
+    let reader = ReaderConfig { card: CardFactory::none(), ..ReaderConfig::default() };
     let mut vbus = Setup::default().bus_extra_stack(3).reader_config(reader).reader(7).build().unwrap();
     let file = open_reader(&mut vbus);
     assert_eq!(ask(&mut vbus, file, IOCTL_SMARTCARD_GET_STATE, &[]).1, word(ReaderState::Absent as u32));
@@ -152,24 +151,23 @@ fn transmit_honours_the_header_length_and_the_protocol_that_was_chosen() {
 struct OldCard;
 
 impl Card for OldCard {
-    fn cold_reset(&mut self) -> Result<Atr, Mute> {
-        Atr::parse(&[0x3B, 0x00]).map_err(|_| Mute)
-    }
-
-    fn warm_reset(&mut self) -> Result<Atr, Mute> {
-        self.cold_reset()
+    fn reset(&mut self, _: Reset, atr: &mut Vec<u8>) -> Delivery {
+        atr.clear();
+        atr.extend([0x3B, 0x00]);
+        Delivery::default()
     }
 
     fn power_down(&mut self) {}
 
-    fn transmit(&mut self, _: &[u8], response: &mut Vec<u8>) {
+    fn transmit(&mut self, _: &[u8], response: &mut Vec<u8>) -> Delivery {
         response.clear();
+        Delivery::default()
     }
 }
 
 #[test]
 fn only_a_protocol_that_the_card_offers_can_be_chosen() {
-    let reader = ReaderConfig { card: |_| Some(Box::new(OldCard)), ..ReaderConfig::default() };
+    let reader = ReaderConfig { card: CardFactory::new(|_| Some(OldCard.into())), ..ReaderConfig::default() };
     let mut vbus = Setup::default().bus_extra_stack(3).reader_config(reader).reader(7).build().unwrap();
     let file = open_reader(&mut vbus);
     ask(&mut vbus, file, IOCTL_SMARTCARD_POWER, &word(PowerAction::ColdReset as u32));
