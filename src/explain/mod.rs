@@ -13,6 +13,7 @@ mod input;
 mod layout;
 mod numbers;
 mod print;
+mod reproduce;
 mod shortfall;
 mod story;
 mod template;
@@ -30,6 +31,8 @@ pub use numbers::{Known, Locations, Missing};
 pub use shortfall::{BOLD, DIM, GREEN, PLAIN, RED, Shortfall, Stack, spaced_hex, write_stacks};
 pub use story::Moment;
 
+pub(crate) use shortfall::status;
+
 use assemble::Assembler;
 use input::Lines;
 use story::Story;
@@ -40,6 +43,9 @@ pub struct Options {
     /// A log or any debugger text; standard input without it, or with -
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Write a scenario that shows the first failure again, for vbus run
+    #[arg(long, value_name = "OUT.TOML")]
+    pub scenario: Option<PathBuf>,
 }
 
 /// Why a text could not be explained.
