@@ -2,6 +2,7 @@
 
 mod check;
 mod diff;
+mod explain;
 mod junit;
 mod picture;
 mod report;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use vbus::{Scenario, apdu, explain, repro};
+use vbus::{Scenario, apdu, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -142,11 +143,7 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
             clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut std::io::stdout());
             Ok(Verdict::AsExpected)
         }
-        Command::Explain(options) => {
-            let explanation = explain::run(options)?;
-            print(format, &explanation, &explanation)?;
-            Ok(if explanation.is_empty() { Verdict::NotAsExpected } else { Verdict::AsExpected })
-        }
+        Command::Explain(options) => explain::run(options, format),
     }
 }
 

@@ -142,8 +142,6 @@ pub enum TravelStep {
     Done,
     /// It is freed.
     Free,
-    /// Somebody called IoCancelIrp.
-    Cancel,
 }
 
 /// What stopped a machine.
@@ -309,7 +307,6 @@ impl Stage<'_> {
             IrpStep::Call { device, major } => (TravelStep::Call, Some(device), Some(major.name())),
             IrpStep::Complete { owner } => (TravelStep::Complete, owner, None),
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
-            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
             IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),

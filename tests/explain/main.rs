@@ -20,3 +20,4 @@ mod dress;
 mod layouts;
 mod limits;
 mod robustness;
+mod scenarios;
