@@ -60,7 +60,7 @@ fn write_case(xml: &mut String, class: &str, step: &StepOutcome, seconds: f64) -
 }
 
 /// Text as XML has it, without the control characters that XML 1.0 cannot hold.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,17 +1,22 @@
 //! The commands: what they are told, and how they print what the library found out.
 
+mod check;
+mod diff;
 mod explain;
 mod junit;
+mod picture;
+mod report;
 mod run;
+mod sweep;
 mod text;
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use vbus::repro;
+use vbus::{Scenario, apdu, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -33,6 +38,26 @@ enum Command {
     Repro(repro::Options),
     /// Run scenarios: their devices, steps, results and log; fails where an expectation fails
     Run(run::Options),
+    /// Compute every forwarding edge's budget without running, and name each that is too small with the smallest fix
+    Check(check::Options),
+    /// Run two scenarios and set their logs side by side: where the failing one leaves the repaired one
+    Diff(diff::Options),
+    /// Run a scenario with other values of one parameter, or of two as a grid; the smallest value that works
+    Sweep(sweep::Options),
+    /// Run a scenario and draw what happened: one self-contained HTML page, with every request's way through the stacks
+    Report(report::Options),
+    /// Send command APDUs through bus, target and reader to a card, without any service
+    Apdu(apdu::Options),
+    /// Make readers with cards real PC/SC readers on this machine
+    #[cfg(unix)]
+    Serve(vbus::serve::Options),
+    /// Print the JSON schema of scenario files, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Read a WDF log or other debugger text, say what failed first and why, and what to do
     Explain(explain::Options),
 }
@@ -96,6 +121,28 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
             Ok(Verdict::AsExpected)
         }
         Command::Run(options) => run::run(options, format),
+        Command::Check(options) => check::run(options, format),
+        Command::Diff(options) => diff::run(options, format),
+        Command::Sweep(options) => sweep::run(options, format),
+        Command::Report(options) => report::run(options, format),
+        Command::Apdu(options) => {
+            let session = apdu::run(options)?;
+            print(format, &session, &session)?;
+            Ok(if session.is_answered() { Verdict::AsExpected } else { Verdict::NotAsExpected })
+        }
+        #[cfg(unix)]
+        Command::Serve(options) => {
+            vbus::serve::run(options)?;
+            Ok(Verdict::AsExpected)
+        }
+        Command::Schema => {
+            println!("{:#}", Scenario::schema().as_value());
+            Ok(Verdict::AsExpected)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut std::io::stdout());
+            Ok(Verdict::AsExpected)
+        }
         Command::Explain(options) => explain::run(options, format),
     }
 }

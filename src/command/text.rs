@@ -38,3 +38,42 @@ fn visible(text: &str) -> usize {
 pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
+
+/// A text in lines of at most `width` characters, broken at spaces where that is possible; lines after the first are
+/// indented by two.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        let gap = usize::from(!line.trim().is_empty());
+        if gap > 0 && line.chars().count() + gap + word.len() > width {
+            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+        } else if gap > 0 {
+            line.push(' ');
+        }
+        // A word longer than a line is broken where the line ends.
+        while line.chars().count() + word.len() > width {
+            let room = width - line.chars().count();
+            line.extend(word.drain(..room));
+            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+        }
+        line.extend(word);
+    }
+    if !line.trim().is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn text_breaks_at_spaces_and_long_words_where_the_line_ends() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "  three"]);
+        assert_eq!(wrapped("abcdefghijklm n", 6), ["abcdef", "  ghij", "  klm", "  n"]);
+        assert_eq!(wrapped("", 10), Vec::<String>::new());
+    }
+}

@@ -28,10 +28,9 @@ pub use explanation::{BugCheckSeen, Explained, Explanation, Input, RequestStory,
 pub use facts::StackEntry;
 pub use layout::Layout;
 pub use numbers::{Known, Locations, Missing};
+pub(crate) use shortfall::status_with_code;
 pub use shortfall::{BOLD, DIM, GREEN, PLAIN, RED, Shortfall, Stack, spaced_hex, write_stacks};
 pub use story::Moment;
-
-pub(crate) use shortfall::status;
 
 use assemble::Assembler;
 use input::Lines;

@@ -3,6 +3,7 @@
 use toml::Spanned;
 use vbus_bus::{ReaderId, Service, target_of};
 use vbus_iotarget::{IoTarget, SentIo};
+use vbus_reader::Slot;
 use vbus_reader::ioctl::GUID_SMARTCARD_READER;
 use vbus_wdf::{Handle, Queue};
 use vbus_wdm::constants::*;
@@ -50,6 +51,21 @@ impl Stage<'_> {
             Action::Plug(on) => self.ask_bus(on, Service::plug_in),
             Action::Unplug(on) => self.ask_bus(on, Service::unplug),
             Action::Eject(on) => self.ask_bus(on, Service::eject),
+            Action::Insert(on) => {
+                let Some(slot) = self.slot(&on.bus, &on.reader) else { return Ok(STATUS_NO_SUCH_DEVICE.into()) };
+                let place = self.place.clone();
+                // The check of the scenario made one of it.
+                let Ok(Some(card)) = on.card.make(&place, *on.reader.get_ref()) else {
+                    return Ok(STATUS_NO_MEDIA.into());
+                };
+                let inserted = slot.insert(&mut self.m, card)?;
+                Ok(inserted.map_err(|_| STATUS_DEVICE_BUSY).into())
+            }
+            Action::Remove(on) => {
+                let Some(slot) = self.slot(&on.bus, &on.reader) else { return Ok(STATUS_NO_SUCH_DEVICE.into()) };
+                let removed = slot.remove(&mut self.m)?;
+                Ok(removed.map(|_| ()).ok_or(STATUS_NO_MEDIA).into())
+            }
             Action::Open(open) => self.open(open),
             Action::Close(on) => self.close(on.handle.get_ref()),
             Action::Control(request) => self.control(request),
@@ -110,6 +126,10 @@ impl Stage<'_> {
 
     fn device(&self, bus: &Option<Spanned<String>>, reader: Option<&Spanned<u32>>) -> Option<vbus_wdm::DevNode> {
         self.node(self.bus(bus), reader.map(|reader| *reader.get_ref()))
+    }
+
+    fn slot(&self, bus: &Option<Spanned<String>>, reader: &Spanned<u32>) -> Option<Slot> {
+        Slot::of(&self.m, self.device(bus, Some(reader))?.pdo(&self.m)?)
     }
 
     /// The scenario's own handle to a bus; opened when it is first needed.

@@ -19,7 +19,7 @@ pub struct Outcome {
     pub start_log: Vec<Record>,
     /// Its steps.
     pub steps: Vec<StepOutcome>,
-    /// The device stacks at the end.
+    /// The device stacks at the end, or when the machine stopped.
     pub stacks_after: Vec<DeviceStack>,
     /// What stopped the machine, if anything did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,6 +136,8 @@ pub enum TravelStep {
     Complete,
     /// A completion routine runs.
     Routine,
+    /// Somebody called IoCancelIrp.
+    Cancel,
     /// The walk up passed the last location.
     Done,
     /// It is freed.
@@ -214,11 +216,24 @@ impl StepOutcome {
     }
 }
 
+impl StepOutcome {
+    /// What it came to, in a word: the status, or what stopped the machine.
+    pub fn came_to(&self) -> String {
+        match (&self.stop, self.status) {
+            (Some(stop), _) => stop.text().to_owned(),
+            (None, Some(status)) => status.to_string(),
+            (None, None) => "not reached".to_owned(),
+        }
+    }
+}
+
 /// A step without a name is called by what it does.
 fn describe(action: Action<'_>) -> String {
     let key = action.key().replace('_', " ");
     match action {
-        Action::Plug(on) | Action::Unplug(on) | Action::Eject(on) => format!("{key} reader {}", on.reader.get_ref()),
+        Action::Plug(on) | Action::Unplug(on) | Action::Eject(on) | Action::Remove(on) => {
+            format!("{key} reader {}", on.reader.get_ref())
+        }
         Action::Forward(forward) => format!("forward {} to reader {}", forward.ioctl, forward.reader.get_ref()),
         Action::Control(request) => format!("ioctl {} on {}", request.code, request.handle.get_ref()),
         Action::Cancel(on) | Action::Wait(on) => format!("{key} {}", on.request.get_ref()),
@@ -292,6 +307,7 @@ impl Stage<'_> {
             IrpStep::Call { device, major } => (TravelStep::Call, Some(device), Some(major.name())),
             IrpStep::Complete { owner } => (TravelStep::Complete, owner, None),
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
+            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
         };
@@ -337,9 +353,12 @@ impl Stage<'_> {
             StackDevice { driver: driver.to_owned(), role, stack_size: self.m[device].stack_size }
         });
         let devices = devices.collect();
-        let target_stack_size = reader.and_then(|id| self.target(bus, id)).and_then(|target| {
-            let closed = target.state(&mut self.m).is_closed();
-            (!closed).then(|| target.stack_size(&mut self.m))
+        // A machine that stopped answers no DDI any more; what its devices look like is still there.
+        let running = self.m.stopped().is_none();
+        let target = reader.filter(|_| running).and_then(|id| self.target(bus, id));
+        let target_stack_size = target.and_then(|target| {
+            // One that is not open has none.
+            Some(target.stack_size(&mut self.m)).filter(|&size| size > 0)
         });
         Some(DeviceStack { bus: name.to_owned(), reader, devices, target_stack_size })
     }

@@ -1,7 +1,7 @@
 //! The machine that a scenario is played on, with what its steps give names to.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use vbus_bus::{GUID_DEVINTERFACE_VBUS, HARDWARE_ID_READER, ReaderId, reader_hardware_id};
 use vbus_reader::{CardFactory, ReaderConfig};
@@ -13,7 +13,8 @@ use super::driver::{self, Script, Scripts};
 use crate::scenario::Scenario;
 use crate::scenario::bus::Bus;
 use crate::scenario::filter::Filter;
-use crate::scenario::reader::{Card, Reader};
+use crate::scenario::reader::Reader;
+use crate::scenario::source::Place;
 use crate::setup::SetupError;
 use crate::topology::{self, BusDriver, Filters, ReaderDriver, Topology};
 
@@ -35,6 +36,8 @@ pub(super) struct Stage<'s> {
     pub(super) own_handles: BTreeMap<(usize, bool), FileObject>,
     pub(super) requests: BTreeMap<String, Out>,
     topology: Topology,
+    /// Where the current step stands.
+    pub(super) place: Place,
 }
 
 impl<'s> Stage<'s> {
@@ -57,6 +60,7 @@ impl<'s> Stage<'s> {
             own_handles: BTreeMap::new(),
             requests: BTreeMap::new(),
             topology,
+            place: Place::default(),
         })
     }
 
@@ -141,7 +145,7 @@ fn script_of(bus: &Bus, driver: Driver) -> Option<Script> {
     readers.sort();
     let config = bus.config();
     let script =
-        Script { driver, code: Rc::new(code), format: config.format, send: config.send, readers, other_bus: None };
+        Script { driver, code: Arc::new(code), format: config.format, send: config.send, readers, other_bus: None };
     Some(script)
 }
 
@@ -154,7 +158,7 @@ pub(crate) fn topology_of(scenario: &Scenario) -> Topology {
         ..DriverConfig::default()
     };
     let mut topology = Topology::default();
-    let mut kinds: Vec<(&Reader, usize)> = Vec::new();
+    let mut kinds: Vec<(&Bus, &Reader, usize)> = Vec::new();
     for (index, bus) in scenario.bus.iter().enumerate() {
         let mut config = bus.config();
         config.forward = bus.driver.is_some().then_some(driver::forward as vbus_bus::Forward);
@@ -169,12 +173,12 @@ pub(crate) fn topology_of(scenario: &Scenario) -> Topology {
         topology.buses.push(topology::Bus { driver: index, readers: plugged.collect() });
         for reader in &bus.reader {
             let hardware_id = reader_hardware_id(bus.name(), ReaderId(*reader.id.get_ref()));
-            match kinds.iter().find(|(known, _)| alike(known, reader)) {
-                Some(&(_, at)) => topology.reader_drivers[at].hardware_ids.push(hardware_id),
+            match kinds.iter().find(|(of, known, _)| alike((of, known), (bus, reader))) {
+                Some(&(_, _, at)) => topology.reader_drivers[at].hardware_ids.push(hardware_id),
                 None => {
                     let at = topology.reader_drivers.len();
-                    kinds.push((reader, at));
-                    topology.reader_drivers.push(reader_driver(reader, at, hardware_id, framework));
+                    kinds.push((bus, reader, at));
+                    topology.reader_drivers.push(reader_driver((bus, reader), at, hardware_id, framework));
                 }
             }
         }
@@ -186,15 +190,19 @@ pub(crate) fn topology_of(scenario: &Scenario) -> Topology {
     topology
 }
 
-fn reader_driver(reader: &Reader, at: usize, hardware_id: String, framework: DriverConfig) -> ReaderDriver {
+fn reader_driver(
+    (bus, reader): (&Bus, &Reader),
+    at: usize,
+    hardware_id: String,
+    framework: DriverConfig,
+) -> ReaderDriver {
+    let (card, place) = (reader.card.clone(), bus.place.clone().unwrap_or_default());
     let config = ReaderConfig {
         extra_stack: reader.extra_stack,
         response_time: Ticks::from_millis(reader.response_ms),
+        // The check of the scenario made one of it; a file that went since then leaves the slot empty.
+        card: CardFactory::new(move |number| card.make(&place, number).ok().flatten()),
         ..ReaderConfig::default()
-    };
-    let config = match reader.card {
-        Card::Iso7816 => config,
-        Card::None => ReaderConfig { card: CardFactory::none(), ..config },
     };
     let name = if at == 0 { "vreader".to_owned() } else { format!("vreader{}", at + 1) };
     let filters = filters(&reader.lower_filters, &reader.upper_filters);
@@ -202,9 +210,12 @@ fn reader_driver(reader: &Reader, at: usize, hardware_id: String, framework: Dri
 }
 
 /// Whether two readers can have one driver.
-fn alike(one: &Reader, other: &Reader) -> bool {
-    let behaviour = |reader: &Reader| (reader.extra_stack, reader.card, reader.response_ms);
+fn alike((one_bus, one): (&Bus, &Reader), (other_bus, other): (&Bus, &Reader)) -> bool {
+    let behaviour = |reader: &Reader| (reader.extra_stack, reader.response_ms);
     behaviour(one) == behaviour(other)
+        && one.card == other.card
+        // A card's file is looked for beside the scenario's file that names it.
+        && one_bus.place.as_ref().map(Place::path) == other_bus.place.as_ref().map(Place::path)
         && one.upper_filters == other.upper_filters
         && one.lower_filters == other.lower_filters
 }

@@ -81,6 +81,7 @@ fn add(scenario: &mut Scenario, source: Source, open: &mut Vec<PathBuf>) -> Resu
     }
     // The outermost file comes last and says what the scenario is.
     scenario.title = file.title;
+    scenario.path.clone_from(&source.path);
     if let Some(framework) = file.framework {
         scenario.framework = framework;
     }

@@ -1,10 +1,11 @@
 //! Scenarios: a device stack and what happens on it, written as TOML.
 //!
-//! One subject a file, as in the format itself: [`framework`], [`bus`], [`reader`], [`filter`], [`queue`], [`driver`],
+//! One subject a file, as in the format itself: [`framework`], [`bus`], [`reader`], [`card`], [`filter`], [`queue`], [`driver`],
 //! [`step`], [`expect`]. [`Scenario::load`] reads a file with all that it includes, and checks every name in it;
 //! [`Scenario::run`] plays it.
 
 pub mod bus;
+pub mod card;
 mod check;
 pub mod driver;
 pub mod expect;
@@ -16,6 +17,8 @@ pub mod reader;
 pub mod source;
 pub mod step;
 pub mod value;
+
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,9 @@ pub struct Scenario {
     /// What happens.
     #[serde(skip_serializing_if = "is_default")]
     pub step: Vec<Step>,
+    /// The file that it was read from, or stands for.
+    #[serde(skip)]
+    pub(crate) path: PathBuf,
 }
 
 impl Scenario {

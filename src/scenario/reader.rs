@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::card::Card;
 use super::filter::{Filter, is_default};
 
 /// A reader.
@@ -31,17 +32,6 @@ pub struct Reader {
     /// How many milliseconds of virtual time it takes for each request; 0 answers inside the call.
     #[serde(default, skip_serializing_if = "is_default")]
     pub response_ms: u64,
-}
-
-/// What is in a reader's slot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Card {
-    /// The built-in ISO 7816-4 card, with the reader's id as its number.
-    #[default]
-    Iso7816,
-    /// Nothing.
-    None,
 }
 
 fn yes() -> bool {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::card::Card;
 use super::expect::Expect;
 use super::filter::{Filter, is_default};
 use super::source::Place;
@@ -66,6 +67,10 @@ actions! {
     unplug: Unplug(OnReader),
     /// The program asks for a reader's orderly removal.
     eject: Eject(OnReader),
+    /// A card is put into a reader's slot.
+    insert: Insert(InsertParameters),
+    /// The card is pulled out of a reader's slot.
+    remove: Remove(OnReader),
     /// A program opens a bus, or a reader.
     open: Open(OpenParameters),
     /// The program closes a handle.
@@ -123,6 +128,22 @@ pub struct OnReader {
     /// The reader's id.
     #[schemars(with = "u32")]
     pub reader: Spanned<u32>,
+}
+
+/// A card for a reader.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InsertParameters {
+    /// The bus; where there is only one it goes without saying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub bus: Option<Spanned<String>>,
+    /// The reader's id.
+    #[schemars(with = "u32")]
+    pub reader: Spanned<u32>,
+    /// The card.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub card: Card,
 }
 
 /// A bus, or a reader of it.
