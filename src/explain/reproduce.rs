@@ -57,6 +57,8 @@ fn recipe(failure: &Explained) -> Option<Recipe> {
             ..roomy
         },
         "target-closed" => Recipe {
+            // What this driver completes with is the call's own status.
+            forward: &["format", "set-completion-routine", "send"],
             steps: vec![
                 on_reader("the driver closes its target", "close_target"),
                 status("STATUS_INVALID_DEVICE_STATE", "is closed, cannot validate"),
@@ -64,6 +66,8 @@ fn recipe(failure: &Explained) -> Option<Recipe> {
             ..roomy
         },
         "target-not-accepting" => Recipe {
+            // What this driver completes with is the call's own status.
+            forward: &["format", "set-completion-routine", "send"],
             steps: vec![
                 on_reader("the driver purges its target", "purge_target"),
                 status("STATUS_INVALID_DEVICE_STATE", "not accepting requests, state WdfIoTargetPurged"),

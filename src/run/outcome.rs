@@ -136,7 +136,7 @@ pub enum TravelStep {
     Complete,
     /// A completion routine runs.
     Routine,
-    /// It is cancelled.
+    /// Somebody called IoCancelIrp.
     Cancel,
     /// The walk up passed the last location.
     Done,
@@ -309,7 +309,6 @@ impl Stage<'_> {
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
-            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
         };
         Travel {
             irp: Word(seen.irp.address()),

@@ -16,6 +16,7 @@ macro_rules! approve_explanation {
 mod causes;
 mod command;
 mod debugger;
+mod document;
 mod dress;
 mod layouts;
 mod limits;
