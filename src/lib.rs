@@ -26,6 +26,7 @@ mod attempt;
 pub mod budget;
 pub mod diff;
 pub mod explain;
+pub mod explore;
 mod host;
 mod probe;
 pub mod readers;

@@ -7,6 +7,7 @@
 
 mod child_list;
 mod collection;
+mod compliance;
 mod device;
 mod dispatch;
 mod driver;
@@ -33,6 +34,7 @@ pub use child_list::{
     ChildList, ChildListConfig, ChildState, CreateChild, Iteration, Retrieved, ScanForChildren, Which,
 };
 pub use collection::Collection;
+pub use compliance::{Rule, RuleBroken};
 pub use device::{Device, DeviceInit, DeviceKind, Preprocess};
 pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
@@ -60,6 +62,7 @@ pub use watch::{Destination, RequestHook, RequestObservation, RequestStep, drive
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
+    pub use crate::compliance::{Act, comply};
     pub use crate::device::targets::{DISPOSE_EVENT, default_target, self_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
