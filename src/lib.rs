@@ -38,6 +38,7 @@ pub mod scenario;
 pub mod serve;
 mod setup;
 pub mod sweep;
+pub mod testing;
 mod topology;
 mod trace;
 
