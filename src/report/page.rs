@@ -71,7 +71,14 @@ fn verdict(record: &Record) -> String {
     let help = record.requests.iter().find_map(|request| reason::help(record, request));
     let help = help.map(|help| format!("<p>{}</p>", escape(&help))).unwrap_or_default();
     let text = escape(&summary::summary(record));
-    format!("<div class=\"{class}\"><p><strong>{text}</strong></p>{help}{}</div>", actions(record))
+    let short = record.requests.iter().filter_map(|request| {
+        let step = request.shortfall?.step;
+        Some(format!("<a href=\"#{}\">request {}</a>", step_id(request, step), request.label))
+    });
+    let short: Vec<String> = short.take(20).collect();
+    let places =
+        if short.is_empty() { String::new() } else { format!("<p>It ran out here: {}.</p>", short.join(", ")) };
+    format!("<div class=\"{class}\"><p><strong>{text}</strong></p>{places}{help}{}</div>", actions(record))
 }
 
 fn actions(record: &Record) -> String {
@@ -84,16 +91,18 @@ fn actions(record: &Record) -> String {
         };
         let links = record.requests.iter().filter(during).map(|request| {
             let step = request.shortfall.map_or(0, |short| short.step);
-            format!("<a href=\"#{}\">request {}</a>{}", step_id(request, step), request.label, chip(request))
+            let link = format!("<a href=\"#{}\">request {}</a>", step_id(request, step), request.label);
+            // What the action came to is said already.
+            if request.status == action.outcome { link } else { format!("{link} {}", chip(request)) }
         });
         let mut parts = Vec::new();
         if let Some(outcome) = &action.outcome {
-            let class = match action.as_expected {
-                Some(false) => "chip bad",
-                Some(true) => "chip good",
-                None => "chip open",
+            let (class, mark) = match action.as_expected {
+                Some(false) => ("bad", "✗ not as expected: "),
+                Some(true) => ("open", "✓ "),
+                None => ("open", ""),
             };
-            parts.push(format!("<span class=\"{class}\">{}</span>", escape(outcome)));
+            parts.push(format!("<span class=\"chip {class}\">{mark}{}</span>", escape(outcome)));
         }
         parts.extend(links.take(6));
         _ = write!(list, "<li><span>{}</span><span>{}</span></li>", escape(&action.name), parts.join(" "));
@@ -114,7 +123,7 @@ fn all_stacks(record: &Record) -> String {
     let last = record.topologies.len().saturating_sub(1);
     let mut html = String::new();
     for (at, topology) in record.topologies.iter().enumerate().filter(|&(at, _)| at == 0 || last - at < 5) {
-        let action = record.actions.iter().rfind(|action| action.order < topology.order);
+        let action = topology.actions.checked_sub(1).and_then(|last| record.actions.get(last));
         let when = match action {
             _ if last == 0 => String::new(),
             _ if at == 0 => "at the beginning".to_owned(),
@@ -122,7 +131,7 @@ fn all_stacks(record: &Record) -> String {
             None => format!("after {} steps", topology.order),
         };
         let caption = if when.is_empty() { when } else { format!("<figcaption>{}</figcaption>", escape(&when)) };
-        let drawing = drawing(&stacks::draw(record, topology), "Device stacks");
+        let drawing = drawing(&stacks::draw(record, at), "Device stacks");
         _ = write!(html, "<figure>{caption}{drawing}</figure>");
     }
     format!("<div class=\"topologies\">{html}</div>")
@@ -151,7 +160,7 @@ fn time_line(record: &Record) -> String {
     }
 }
 
-/// All requests: those for data first and open, the others folded.
+/// All requests: those for data and those that ran out of locations first, the others folded.
 fn requests(record: &Record, lines: &Lines) -> String {
     let mut html = String::new();
     let mut undrawn = 0;
@@ -159,7 +168,7 @@ fn requests(record: &Record, lines: &Lines) -> String {
     for (kind, heading) in groups {
         let mut group = String::new();
         let mut count = 0;
-        for (at, request) in record.requests.iter().enumerate().filter(|(_, request)| request.kind == kind) {
+        for (at, request) in record.requests.iter().enumerate().filter(|(_, request)| group_of(request) == kind) {
             count += 1;
             let article = article(record, at, request, lines);
             if html.len() + group.len() + article.len() <= REQUEST_BYTES_MAX {
@@ -177,6 +186,10 @@ fn requests(record: &Record, lines: &Lines) -> String {
         }
     }
     html + &left_out(undrawn, "requests")
+}
+
+fn group_of(request: &Request) -> Kind {
+    if request.shortfall.is_some() { Kind::Io } else { request.kind }
 }
 
 fn left_out(count: usize, what: &str) -> String {
