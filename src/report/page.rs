@@ -68,17 +68,19 @@ fn lines_of_steps(record: &Record, shown: usize) -> Lines {
 /// What happened, in a sentence and a list of the actions.
 fn verdict(record: &Record) -> String {
     let class = if summary::is_bad(record) { "verdict bad" } else { "verdict" };
-    let help = record.requests.iter().find_map(|request| reason::help(record, request));
-    let help = help.map(|help| format!("<p>{}</p>", escape(&help))).unwrap_or_default();
+    let fixes = record.requests.iter().filter_map(|request| fix(record, request)).take(6).collect::<String>();
     let text = escape(&summary::summary(record));
-    let short = record.requests.iter().filter_map(|request| {
-        let step = request.shortfall?.step;
-        Some(format!("<a href=\"#{}\">request {}</a>", step_id(request, step), request.label))
-    });
-    let short: Vec<String> = short.take(20).collect();
-    let places =
-        if short.is_empty() { String::new() } else { format!("<p>It ran out here: {}.</p>", short.join(", ")) };
-    format!("<div class=\"{class}\"><p><strong>{text}</strong></p>{places}{help}{}</div>", actions(record))
+    format!("<div class=\"{class}\"><p><strong>{text}</strong></p>{fixes}{}</div>", actions(record))
+}
+
+/// Where a request ran out of locations, and what to change, if that is known.
+fn fix(record: &Record, request: &Request) -> Option<String> {
+    let step = request.shortfall?.step;
+    let link = format!("<a href=\"#{}\">request {}</a>", step_id(request, step), request.label);
+    Some(match reason::help(record, request) {
+        Some(help) => format!("<p>To fix {link}: {}.</p>", escape(&help)),
+        None => format!("<p>It ran out here: {link}.</p>"),
+    })
 }
 
 fn actions(record: &Record) -> String {

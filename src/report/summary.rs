@@ -17,12 +17,16 @@ fn unexpected(action: &&Action) -> bool {
     action.as_expected == Some(false)
 }
 
-/// Whether something is not as one would wish.
+/// Whether something is not as one would wish: a failed request is, unless somebody said what to expect.
 pub(super) fn is_bad(record: &Record) -> bool {
     let short = record.requests.iter().any(|request| request.shortfall.is_some());
-    let failed =
-        record.requests.iter().any(|request| was_sent(request) && (failed(request) || request.status.is_none()));
-    short || failed || record.stop.is_some() || record.actions.iter().any(|action| unexpected(&action))
+    let sent = || record.requests.iter().filter(|request| was_sent(request));
+    let open = sent().any(|request| request.status.is_none());
+    let said = !record.actions.is_empty() && record.actions.iter().all(|action| action.as_expected == Some(true));
+    short
+        || open
+        || record.stop.is_some()
+        || !said && (sent().any(failed) || record.actions.iter().any(|it| unexpected(&it)))
 }
 
 /// What happened: how many requests there were, how they ended, what stopped the machine.
