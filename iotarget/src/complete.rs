@@ -158,6 +158,7 @@ pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTa
         }
         None => CompletionParams { io_status, ..CompletionParams::default() },
     };
+    m.boundary("a completion routine");
     match routine {
         Routine::None => {}
         Routine::Driver(routine, context) => routine(m, request, target, &params, context),

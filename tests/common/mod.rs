@@ -4,6 +4,7 @@
 
 mod approve;
 pub mod bench;
+pub mod command;
 pub mod workbench;
 
 use vbus::VirtualBus;

@@ -23,6 +23,8 @@ pub(crate) struct Framework {
     pub(crate) general: Slab<GeneralBody>,
     /// Whether a driver tracks handles, and so has a line of every state of an object.
     pub(crate) tracks_handles: bool,
+    /// Whether somebody wants to hear of a driver's broken rules.
+    pub(crate) checks_rules: bool,
     /// How many records there were in all drivers' logs.
     pub(crate) moment: u64,
     /// Who watches requests change hands.
@@ -154,7 +156,7 @@ impl<'m> Fx<'m> {
 
     /// The body of an upper layer's object.
     #[inline]
-    pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {
+    pub fn body<T: Any + Send>(&mut self, object: Object, type_number: u16) -> &mut T {
         let general = self.state.general.get_mut(object.id).filter(|_| object.kind == Kind::General);
         match general.and_then(|general| general.body.downcast_mut()) {
             Some(body) => body,
@@ -164,7 +166,7 @@ impl<'m> Fx<'m> {
 
     /// Takes a request apart for an upper layer.
     #[inline]
-    pub fn parts<T: Any + Default>(&mut self, request: Request) -> Parts<'_, T> {
+    pub fn parts<T: Any + Send + Default>(&mut self, request: Request) -> Parts<'_, T> {
         self.request(request).parts()
     }
 }

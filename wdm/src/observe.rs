@@ -70,11 +70,13 @@ impl Machine {
     /// Begins to write down every step of every IRP. Costs nothing on the I/O path until it is called.
     pub fn watch_irps(&mut self) {
         self.observer.get_or_insert_default().seen = Some(Vec::new());
+        self.look_closer();
     }
 
     /// Calls `hook` at every step of every IRP from now on, whether the steps are written down as well or not.
     pub fn on_irp_step(&mut self, hook: StepHook) {
         self.observer.get_or_insert_default().hook = Some(hook);
+        self.look_closer();
     }
 
     /// Whether somebody looks on. For the layer above, which has steps of its own to tell.
