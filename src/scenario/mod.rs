@@ -51,7 +51,7 @@ pub struct Scenario {
     pub step: Vec<Step>,
     /// The file that it was read from, or stands for.
     #[serde(skip)]
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Scenario {

@@ -30,7 +30,7 @@ macro_rules! actions {
             pub expect: Expect,
             /// Where it stands.
             #[serde(skip)]
-            pub(crate) place: Option<Place>,
+            pub place: Option<Place>,
         }
 
         /// The action of a step.
@@ -329,6 +329,21 @@ pub struct AttachParameters {
     pub reader: Option<Spanned<u32>>,
     /// The filter.
     pub filter: Filter,
+}
+
+impl ForwardParameters {
+    /// The vendor IOCTL for this reader, without input: the answer is its card's ATR.
+    pub fn new(reader: u32) -> ForwardParameters {
+        ForwardParameters {
+            bus: None,
+            reader: Spanned::new(0..0, reader),
+            ioctl: exchange(),
+            input: Bytes::default(),
+            output_length: short_response(),
+            handle: None,
+            name: None,
+        }
+    }
 }
 
 fn exchange() -> Ioctl {
