@@ -74,7 +74,8 @@ fn every_documented_command_runs_and_ends_as_it_says() {
     let mut run = 0;
     for document in documents() {
         for line in commands(&document) {
-            let (command, comment) = line.split_once(" # ").map_or((line.as_str(), ""), |(command, said)| (command, said));
+            let (command, comment) =
+                line.split_once(" # ").map_or((line.as_str(), ""), |(command, said)| (command, said));
             let Some(arguments) = arguments(command.trim()) else {
                 assert!(BUILDS.iter().any(|build| command.starts_with(build)), "who runs `{command}`?");
                 continue;
