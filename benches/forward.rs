@@ -31,6 +31,7 @@ const RECORDS: usize = 15;
 
 static SITE: Site = Site::new("Floor", Level::Verbose, "F", "%p %p %p");
 
+/// With an argument `path=N` or `floor=N` it only does that, N times, for whoever counts instructions.
 fn main() {
     // A card that takes APDUs: what T=1 makes of them is no part of the request's path.
     let card = CardFactory::new(|number| Some(Inserted::apdus(Iso7816Card::new(number))));
@@ -38,6 +39,13 @@ fn main() {
     let setup = Setup::default().bus_extra_stack(3).reader_config(reader).reader(7);
     let mut vbus = setup.build().expect("the story's fixed stacks build");
     let service = vbus.service().expect("the bus opens");
+    if let Some((what, times)) = std::env::args().find_map(|argument| only(&argument)) {
+        let mut floor = Floor::new();
+        for _ in 0..times {
+            if what == "path" { forward(&mut vbus.machine, service) } else { floor.turn() }
+        }
+        return;
+    }
     let records_before = records(&vbus);
     forward(&mut vbus.machine, service);
     assert_eq!((records(&vbus) - records_before) as usize, RECORDS, "the floor writes as many records as the path");
@@ -60,6 +68,11 @@ fn main() {
         WHOLE_LOCATIONS + PARTIAL_LOCATIONS
     );
     println!("ratio               {ratio:7.2}      median of {ROUNDS} rounds of {REQUESTS}");
+}
+
+fn only(argument: &str) -> Option<(String, u32)> {
+    let (what, times) = argument.split_once('=')?;
+    Some((what.to_owned(), times.parse().ok()?))
 }
 
 fn forward(m: &mut Machine, service: Service) {

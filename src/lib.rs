@@ -23,20 +23,27 @@
 
 pub mod apdu;
 mod attempt;
+pub mod budget;
+pub mod diff;
 pub mod explain;
 mod host;
 mod probe;
 pub mod readers;
 pub mod repro;
+pub mod run;
+pub mod scenario;
 #[cfg(unix)]
 pub mod serve;
 mod setup;
+pub mod sweep;
+mod topology;
 mod trace;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
 pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
+pub use scenario::Scenario;
 pub use setup::{Setup, SetupError, VirtualBus};
 pub use trace::Trace;
 

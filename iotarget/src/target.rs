@@ -48,7 +48,7 @@ pub enum TargetState {
 
 impl TargetState {
     /// Whether the target has let go of its device, for good or until it is opened again.
-    pub(crate) fn is_closed(self) -> bool {
+    pub fn is_closed(self) -> bool {
         matches!(self, TargetState::ClosedForQueryRemove | TargetState::Closed | TargetState::Deleted)
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+mod approve;
 pub mod bench;
 pub mod workbench;
 
@@ -9,16 +10,6 @@ use vbus::VirtualBus;
 use vbus::bus::{IOCTL_VBUS_EXCHANGE, ReaderId};
 use vbus::wdm::constants::*;
 use vbus::wdm::{DeviceObject, IoStatus, Irp, Machine, NtStatus, Observation, Step};
-
-/// Compares with the approved output `snapshots/<name>.snap`.
-#[macro_export]
-macro_rules! approve {
-    ($name:expr, $value:expr) => {
-        insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!($name, $value);
-        })
-    };
-}
 
 /// READ BINARY of the card's short file 1, which holds its number.
 pub const READ_CARD: &[u8] = &[0x00, 0xB0, 0x81, 0x00, 0x00];

@@ -7,7 +7,7 @@ use crate::device::DeviceInit;
 use crate::dispatch;
 use crate::framework::{Framework, fx, fx_mut, trace};
 use crate::object::{Attributes, DisposeList, Handle, HandleType, Header, Kind, Object};
-use crate::pool::PoolUse;
+use crate::pool::{self, PoolUse};
 use crate::sync::presentation::Constraints;
 use crate::trace::{Level, Log, LogLine, Site, sites};
 
@@ -117,12 +117,33 @@ impl Driver {
         body.track_handles = config.track_handles;
         body.driver_object = Some(driver_object);
         fx_mut(m).tracks_handles |= config.track_handles;
-        trace(m, driver, &sites::IFR_START, []);
+        driver.initialize_globals(m);
         driver.0.adopt(m, attributes);
         m[driver_object].context = Context(id.to_word());
         driver_object.set_all_majors(m, dispatch::dispatch);
         driver_object.set_add_device(m, add_device);
         driver
+    }
+
+    /// FxInitialize: what a log begins with.
+    ///
+    /// Source: S/object/globals.cpp:706-745, 771-860; S/object/wdfpool.cpp:596-620.
+    fn initialize_globals(self, m: &mut Machine) {
+        let (mut verified, mut loaded) = (false, 0);
+        for (_, other) in fx(m).drivers.iter().filter(|&(id, body)| body.verifier && id != self.id()) {
+            verified = true;
+            loaded += u64::from(!other.unloaded);
+        }
+        let (globals, registry_path) = (self.globals_address(), self.registry_path(m));
+        let Some(body) = fx_mut(m).drivers.get_mut(self.id()) else { return };
+        let (path, verifier) = (body.log.word_of_text(&registry_path), body.verifier);
+        trace(m, self, &sites::IFR_START, []);
+        trace(m, self, &sites::GLOBALS_INITIALIZE, [path]);
+        trace(m, self, &sites::POOL_INITIALIZE, [pool::address(self), verifier.into()]);
+        if verifier {
+            let site = if verified { &sites::VERIFIER_SECTION_LOCKED } else { &sites::VERIFIER_SECTION_LOCKED_FIRST };
+            trace(m, self, site, [loaded + 1, path, globals]);
+        }
     }
 
     #[inline]

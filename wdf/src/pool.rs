@@ -149,11 +149,16 @@ fn external(bytes: u64, locks: u32) -> Amount {
     Amount { bytes: object + VERIFIER_LOCK * u64::from(locks), allocations: 1 + locks }
 }
 
+/// Where a driver's pool is: in its globals.
+pub(crate) fn address(driver: Driver) -> u64 {
+    Pool::Globals.address(driver.id().index()) + 0x40
+}
+
 /// The pool of an unloaded driver goes. Under the verifier it says what is left in it.
 ///
 /// Source: S/object/wdfpool.cpp:560-640 (FxPoolDump), 690-720 (FxPoolDestroy).
 pub(crate) fn destroy(m: &mut Machine, driver: Driver) {
-    let pool = Pool::Globals.address(driver.id().index()) + 0x40;
+    let pool = address(driver);
     trace(m, driver, &sites::POOL_DESTROY, [pool]);
     let Some(body) = fx(m).drivers.get(driver.id()).filter(|body| body.verifier) else { return };
     let PoolUse { now, peak, paged_peak, ref objects } = body.pool;

@@ -33,7 +33,7 @@ pub use address::Pool;
 pub use cancel::CancelRoutine;
 pub use device::{AddDevice, DeviceData, DeviceObject, Dispatch, DriverData, DriverObject, IoType};
 pub use file::{FileObject, OpenOptions};
-pub use filter::{FilterStyle, create_filter};
+pub use filter::{FilterStyle, attach_filter, create_filter};
 pub use ioctl::{Access, IoctlCode, Method};
 pub use irp::{CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Parameters, RequestorMode, StackLocation};
 pub use machine::{Exit, Machine};

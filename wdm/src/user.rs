@@ -114,6 +114,20 @@ impl Machine {
         result
     }
 
+    /// `GetOverlappedResult` with bWait: lets everything run, and time pass, until the request is complete, and takes
+    /// its result. One that is gone already gives STATUS_INVALID_HANDLE.
+    ///
+    /// # Errors
+    /// What stopped the machine; [`Stop::Hang`] if the request can never complete.
+    pub fn wait_for(&mut self, overlapped: Overlapped, output: &mut [u8]) -> Result<IoStatus, Stop> {
+        self.run(|m| {
+            let finished = |m: &Machine| m.requests.get(overlapped.0).is_none_or(|request| request.finished);
+            m.wait("the program's request to complete", finished);
+            m.overlapped_result(overlapped, output)
+                .unwrap_or(IoStatus { status: STATUS_INVALID_HANDLE, information: 0 })
+        })
+    }
+
     /// `CancelIoEx` for one request. Returns whether a driver had a cancel routine for it.
     ///
     /// Source: Windows driver documentation, IoCancelIrp; CancelIoEx.
@@ -226,7 +240,14 @@ impl Machine {
 /// Source: ReactOS, IopCompleteRequest; Windows driver documentation, buffered I/O.
 pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     let Some(id) = Id::from_word(context.0) else { return };
-    let Some(irp) = m.user_request(id).irp.take() else { return };
+    let Some(request) = m.requests.get_mut(id) else {
+        m.undefined(
+            "IoCompleteRequest",
+            "a dispatch routine that keeps an IRP returns STATUS_PENDING: a program that was told something else has \
+             gone on, and the answer is written into memory that it uses for something else",
+        )
+    };
+    let Some(irp) = request.irp.take() else { return };
     let data = &m[irp];
     let (status, pended) = (data.io_status, data.pending_returned);
     let system_buffer = data.system_buffer;

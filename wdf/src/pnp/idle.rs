@@ -103,6 +103,11 @@ impl Idle {
         *self = Idle { timeout, enabled, up_on_system_wake, dx_state, ..Idle::default() };
     }
 
+    /// Whether references only count: a device that does not idle rests here, and has them with every request.
+    fn only_counts(&self) -> bool {
+        self.state == Disabled
+    }
+
     fn in_d0(&self) -> bool {
         self.d0_signalled
     }
@@ -196,6 +201,11 @@ impl Device {
         if !self.is_policy_owner(m) {
             return;
         }
+        self.idle_process_raised(m, event);
+    }
+
+    /// The machine's lock is a spin lock.
+    fn idle_process_raised(self, m: &mut Machine, event: IdleEvent) {
         let irql = m.irql();
         m.set_irql(Irql::Dispatch);
         self.idle_process(m, event);
@@ -378,24 +388,20 @@ impl Device {
 
     /// IoIncrement: something keeps the device in D0 from now on. STATUS_PENDING while it is not there yet.
     fn power_increment(self, m: &mut Machine, tell_pnp: bool) -> NtStatus {
-        let irql = m.irql();
-        m.set_irql(Irql::Dispatch);
-        let idle = self.idle(m);
-        let status = if idle.power_failed || !idle.started {
-            STATUS_POWER_STATE_INVALID
-        } else {
-            idle.io_count += 1;
-            self.idle_process(m, IdleEvent::IoIncrement);
-            let idle = self.idle(m);
-            if idle.in_d0() {
-                STATUS_SUCCESS
-            } else {
-                idle.tell_pnp |= tell_pnp;
-                STATUS_PENDING
-            }
-        };
-        m.set_irql(irql);
-        status
+        let mut idle = self.idle(m);
+        if idle.power_failed || !idle.started {
+            return STATUS_POWER_STATE_INVALID;
+        }
+        idle.io_count += 1;
+        if !idle.only_counts() {
+            self.idle_process_raised(m, IdleEvent::IoIncrement);
+            idle = self.idle(m);
+        }
+        if idle.in_d0() {
+            return STATUS_SUCCESS;
+        }
+        idle.tell_pnp |= tell_pnp;
+        STATUS_PENDING
     }
 
     /// PowerReference. With `wait` the call comes back in D0, or with the reason why not.
@@ -430,17 +436,17 @@ impl Device {
 
     /// IoDecrement.
     pub(crate) fn power_dereference(self, m: &mut Machine) {
-        let irql = m.irql();
-        m.set_irql(Irql::Dispatch);
-        if self.idle(m).io_count == 0 {
+        let idle = self.idle(m);
+        idle.io_count -= 1;
+        if idle.io_count < 0 {
             let driver = self.driver(m);
             let arguments = [self.object().handle(), self.device_object(m).address()];
             trace(m, driver, &sites::IDLE_NO_REFERENCE, arguments);
             debug_break(m, driver);
         }
-        self.idle(m).io_count -= 1;
-        self.idle_process(m, IdleEvent::IoDecrement);
-        m.set_irql(irql);
+        if !self.idle(m).only_counts() {
+            self.idle_process_raised(m, IdleEvent::IoDecrement);
+        }
     }
 
     /// What a PnP query took.

@@ -6,7 +6,7 @@ use vbus_wdm::NtStatus;
 
 use super::names;
 
-/// A `%s` word from here on is the number of one of the log's own texts.
+/// A word of a `%s` or `%!wZ!` from here on is the number of one of the log's own texts.
 pub(super) const FIRST_TEXT: u64 = 1 << 32;
 
 /// Renders a message. A word that the format does not name is left out; a missing word prints as zero.
@@ -26,15 +26,15 @@ pub(super) fn render(message: &str, arguments: &[u64], texts: &[Box<str>]) -> St
 fn item<'f>(text: &mut String, format: &'f str, words: &mut impl Iterator<Item = u64>, texts: &[Box<str>]) -> &'f str {
     if let Some(named) = format.strip_prefix('!') {
         let end = named.find('!').unwrap_or(named.len());
-        enumerated(text, &named[..end], words.next().unwrap_or(0));
+        let word = words.next().unwrap_or(0);
+        match &named[..end] {
+            "wZ" => string(text, word, texts),
+            enumeration => enumerated(text, enumeration, word),
+        }
         return named.get(end + 1..).unwrap_or("");
     }
     if let Some(rest) = format.strip_prefix('s') {
-        let word = words.next().unwrap_or(0);
-        match word.checked_sub(FIRST_TEXT).and_then(|at| texts.get(at as usize)) {
-            Some(own) => text.push_str(own),
-            None => text.push_str(names::string(word)),
-        }
+        string(text, words.next().unwrap_or(0), texts);
         return rest;
     }
     type Write = fn(&mut String, u64);
@@ -55,6 +55,13 @@ fn item<'f>(text: &mut String, format: &'f str, words: &mut impl Iterator<Item =
     }
     text.push('%');
     format
+}
+
+fn string(text: &mut String, word: u64, texts: &[Box<str>]) {
+    match word.checked_sub(FIRST_TEXT).and_then(|at| texts.get(at as usize)) {
+        Some(own) => text.push_str(own),
+        None => text.push_str(names::string(word)),
+    }
 }
 
 fn enumerated(text: &mut String, enumeration: &str, word: u64) {
@@ -88,5 +95,6 @@ mod tests {
         assert_eq!(render("%!NO_SUCH_ENUM! left", &[7], &[]), "NO_SUCH_ENUM:7 left");
         let own = ["CTX".into()];
         assert_eq!(render("type %s of a %s", &[super::FIRST_TEXT, 0x1028], &own), "type CTX of a WDFTIMER");
+        assert_eq!(render("globals for %!wZ!", &[super::FIRST_TEXT], &own), "globals for CTX");
     }
 }

@@ -43,6 +43,10 @@ sites! {
     LOCK_MUTEX_TWICE = Fatal TRACINGDEVICE "FxCallbackMutexLock::Lock" "Recursive acquire of callback lock 0x%p";
     LOCK_NOT_OWNED = Error TRACINGDEVICE "FxCallbackLock::CheckOwnership" "Callback: Driver released the callback lock 0x%p";
     VERIFIED_LOCK_NOT_OWNED = Error TRACINGDEVICE "FxVerifierLock::Unlock" "Thread 0x%p Is Attempting to release a Lock 0x%p for Object 0x%p it does not own!";
+    GLOBALS_INITIALIZE = Verbose TRACINGDRIVER "FxInitialize" "Initialize globals for %!wZ!";
+    POOL_INITIALIZE = Verbose TRACINGPOOL "FxPoolInitialize" "Initializing Pool 0x%p, Tracking %d";
+    VERIFIER_SECTION_LOCKED_FIRST = Information TRACINGDRIVER "LockVerifierSection" "First time Locking (%d) in Verifier Paged Memory from  %!wZ! from driver globals %p";
+    VERIFIER_SECTION_LOCKED = Information TRACINGDRIVER "LockVerifierSection" "Increment Lock counter (%d) for Verifier Paged Memory from  %!wZ! from driver globals %p";
     POOL_DESTROY = Verbose TRACINGPOOL "FxPoolDestroy" "Destroying Pool 0x%p";
     POOL_DUMP = Error TRACINGDEVICE "FxPoolDump" "FxPoolDump: NonPagedBytes %I64d, PagedBytes %I64d, NonPagedAllocations %d, PagedAllocations %d,PeakNonPagedBytes %I64d, PeakPagedBytes %I64d,FxPoolDump: PeakNonPagedAllocations %d, PeakPagedAllocations %d";
     POOL_LEAK = Error TRACINGDEVICE "FxPoolDump" "FX_POOL 0x%p leaked non-paged memory alloc 0x%p (tracking block %p)";
