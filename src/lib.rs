@@ -37,7 +37,6 @@ pub mod serve;
 mod setup;
 pub mod sweep;
 mod topology;
-mod trace;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
@@ -45,7 +44,6 @@ pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
 pub use scenario::Scenario;
 pub use setup::{Setup, SetupError, VirtualBus};
-pub use trace::Trace;
 
 pub use vbus_bus as bus;
 pub use vbus_iotarget as iotarget;
