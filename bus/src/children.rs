@@ -1,6 +1,6 @@
 //! The readers' PDOs, and the one I/O target that each of them gets.
 
-use vbus_iotarget::{IoTarget, TargetState};
+use vbus_iotarget::IoTarget;
 use vbus_wdf::{
     Attributes, ChildList, ChildState, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks, PnpCapabilities,
     PowerDeviceState,
@@ -56,7 +56,8 @@ fn powered_up(m: &mut Machine, pdo: Device, _: PowerDeviceState) -> Result<(), N
 
 /// Opens a target that waits for its first request, by the name of the child's PDO.
 pub(crate) fn open_when_used(m: &mut Machine, bus: Device, target: IoTarget) -> Result<(), NtStatus> {
-    if bus.context::<Bus>(m).config.target != TargetOpen::ByName || target.state(m) != TargetState::Closed {
+    // A target that was never opened has no stack size.
+    if bus.context::<Bus>(m).config.target != TargetOpen::ByName || target.stack_size(m) != 0 {
         return Ok(());
     }
     let id = target.context::<Child>(m).id;

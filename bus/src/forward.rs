@@ -15,10 +15,15 @@ pub(crate) fn forward(m: &mut Machine, bus: Device, request: Request, id: Reader
     let config = *config;
     let result = match targets.get(&id) {
         Some(&ChildTarget { target, leaving: false }) => {
-            open_when_used(m, bus, target).and_then(|()| match config.sender {
+            // The reader may go at any moment: its target is closed then, but there.
+            target.reference(m);
+            let sent = open_when_used(m, bus, target).and_then(|()| match config.sender {
                 Sender::Original => forward_original(m, request, target, id, code, config),
                 Sender::DriverCreated => forward_own(m, bus, request, target, code, config),
-            })
+            });
+            let result = sent.map_err(|status| final_status(m, target, status));
+            target.dereference(m);
+            result
         }
         Some(ChildTarget { leaving: true, .. }) => Err(STATUS_NO_SUCH_DEVICE),
         None => Err(why_no_target(m, bus, id)),
@@ -73,10 +78,11 @@ fn forwarded(m: &mut Machine, request: Request, target: IoTarget, params: &Compl
     request.complete_with_information(m, status, params.io_status.information);
 }
 
-/// The child's status, but for a request that was cancelled because its reader went: nobody else cancelled it.
+/// The child's status, but for a request that was cancelled or refused because its reader went: nobody else cancelled it.
 fn final_status(m: &mut Machine, target: IoTarget, status: NtStatus) -> NtStatus {
     let gone = target.state(m) != TargetState::Started;
-    if gone && status == STATUS_CANCELLED { STATUS_DEVICE_REMOVED } else { status }
+    let of_going = matches!(status, STATUS_CANCELLED | STATUS_INVALID_DEVICE_STATE);
+    if gone && of_going { STATUS_DEVICE_REMOVED } else { status }
 }
 
 fn forward_own(

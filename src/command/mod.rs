@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use vbus::{Scenario, apdu, repro};
+use vbus::{Scenario, apdu, explain, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -54,6 +54,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Read a WDF log or other debugger text, say what failed first and why, and what to do
+    Explain(explain::Options),
 }
 
 /// For people, or for programs.
@@ -135,6 +137,11 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut std::io::stdout());
             Ok(Verdict::AsExpected)
+        }
+        Command::Explain(options) => {
+            let explanation = explain::run(options)?;
+            print(format, &explanation, &explanation)?;
+            Ok(if explanation.is_empty() { Verdict::NotAsExpected } else { Verdict::AsExpected })
         }
     }
 }

@@ -125,10 +125,23 @@ fn write_outcome(f: &mut dyn Write, file: &str, outcome: &Outcome, lines: Lines)
     }
     writeln!(f)?;
     outcome.steps.iter().try_for_each(|step| write_step(f, step, lines))?;
+    let changed: Vec<&DeviceStack> = outcome.stacks_after.iter().filter(|&stack| !before(outcome, stack)).collect();
+    if !changed.is_empty() {
+        writeln!(f, "\n  {}:", if outcome.stop.is_some() { "when the machine stopped" } else { "at the end" })?;
+        changed.into_iter().try_for_each(|stack| write_stack(f, stack))?;
+    }
     for request in &outcome.unfinished {
         writeln!(f, "  {DIM}(request {request} is still out, or nobody waited for it){PLAIN}")?;
     }
     Ok(())
+}
+
+/// Whether a stack's devices were the same before the first step.
+fn before(outcome: &Outcome, stack: &DeviceStack) -> bool {
+    outcome
+        .stacks
+        .iter()
+        .any(|known| (&known.bus, known.reader, &known.devices) == (&stack.bus, stack.reader, &stack.devices))
 }
 
 /// `reader 7     scfilter 4 <- vreader 3 <- vbus0 1    target 4`

@@ -1,6 +1,6 @@
 //! A bus driver that does with a reader's request what the scenario says, call by call.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use vbus_bus::{FormatCall, Forwarding, ReaderId, target_of};
 use vbus_iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest};
@@ -18,7 +18,7 @@ pub(super) struct Scripts(pub(super) Vec<Script>);
 #[derive(Clone)]
 pub(super) struct Script {
     pub(super) driver: Driver,
-    pub(super) code: Rc<DriverCode>,
+    pub(super) code: Arc<DriverCode>,
     pub(super) format: FormatCall,
     pub(super) send: SendOptions,
     /// The ids of its bus's readers, in order.

@@ -62,9 +62,7 @@ impl Scenario {
             }
             outcome.steps.push(result);
         }
-        if stopped.is_none() {
-            outcome.stacks_after = stage.stacks();
-        }
+        outcome.stacks_after = stage.stacks();
         outcome.unfinished = stage.requests.keys().cloned().collect();
         Ok(outcome)
     }

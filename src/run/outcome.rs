@@ -19,7 +19,7 @@ pub struct Outcome {
     pub start_log: Vec<Record>,
     /// Its steps.
     pub steps: Vec<StepOutcome>,
-    /// The device stacks at the end.
+    /// The device stacks at the end, or when the machine stopped.
     pub stacks_after: Vec<DeviceStack>,
     /// What stopped the machine, if anything did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +140,8 @@ pub enum TravelStep {
     Done,
     /// It is freed.
     Free,
+    /// Somebody called IoCancelIrp.
+    Cancel,
 }
 
 /// What stopped a machine.
@@ -296,6 +298,7 @@ impl Stage<'_> {
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
+            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
         };
         Travel {
             irp: Word(seen.irp.address()),
@@ -339,9 +342,12 @@ impl Stage<'_> {
             StackDevice { driver: driver.to_owned(), role, stack_size: self.m[device].stack_size }
         });
         let devices = devices.collect();
-        let target_stack_size = reader.and_then(|id| self.target(bus, id)).and_then(|target| {
-            let closed = target.state(&mut self.m).is_closed();
-            (!closed).then(|| target.stack_size(&mut self.m))
+        // A machine that stopped answers no DDI any more; what its devices look like is still there.
+        let running = self.m.stopped().is_none();
+        let target = reader.filter(|_| running).and_then(|id| self.target(bus, id));
+        let target_stack_size = target.and_then(|target| {
+            // One that is not open has none.
+            Some(target.stack_size(&mut self.m)).filter(|&size| size > 0)
         });
         Some(DeviceStack { bus: name.to_owned(), reader, devices, target_stack_size })
     }

@@ -1,7 +1,7 @@
 //! The machine that a scenario is played on, with what its steps give names to.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use vbus_bus::{GUID_DEVINTERFACE_VBUS, HARDWARE_ID_READER, ReaderId, reader_hardware_id};
 use vbus_reader::{CardFactory, ReaderConfig};
@@ -145,7 +145,7 @@ fn script_of(bus: &Bus, driver: Driver) -> Option<Script> {
     readers.sort();
     let config = bus.config();
     let script =
-        Script { driver, code: Rc::new(code), format: config.format, send: config.send, readers, other_bus: None };
+        Script { driver, code: Arc::new(code), format: config.format, send: config.send, readers, other_bus: None };
     Some(script)
 }
 

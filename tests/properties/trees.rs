@@ -412,7 +412,7 @@ fn play(actions: &[Action], verifier: bool) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(200))]
+    #![proptest_config(crate::cases(100))]
 
     #[test]
     fn whatever_happens_to_a_tree_of_devices_nothing_is_left_of_it((actions, verifier) in (actions(), any::<bool>())) {

@@ -80,7 +80,7 @@ pub struct DeviceData {
     pub(crate) power_state: DevicePowerState,
     /// The driver's own word, for a framework's link to its device.
     pub context: Context,
-    extension: Option<Box<dyn Any>>,
+    extension: Option<Box<dyn Any + Send>>,
 }
 
 impl Default for DeviceData {
@@ -127,6 +127,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoCreateDevice and DEVICE_OBJECT.
     pub fn create_device(&mut self, driver: DriverObject) -> DeviceObject {
+        self.limit_irql("IoCreateDevice");
         let (id, data) = self.devices.take();
         *data = DeviceData { driver, ..DeviceData::default() };
         DeviceObject(id)
@@ -166,6 +167,7 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoAttachDeviceToDeviceStack.
     pub fn attach_to_stack(self, m: &mut Machine, target: DeviceObject) -> Result<DeviceObject, NtStatus> {
+        m.limit_irql("IoAttachDeviceToDeviceStack");
         let top = target.top_of_stack(m);
         let DeviceData { stack_size, io_type, initializing, removing, .. } = m[top];
         if initializing || removing {
@@ -189,6 +191,7 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoAttachDevice.
     pub fn attach_by_name(self, m: &mut Machine, path: &str) -> Result<DeviceObject, NtStatus> {
+        m.limit_irql("IoAttachDevice");
         let attributes_only = OpenOptions { access: Access::ANY, ..OpenOptions::default() };
         let file = m.open(path, attributes_only, RequestorMode::Kernel)?;
         let related = file.related_device(m).ok_or(STATUS_NO_SUCH_DEVICE);
@@ -199,6 +202,10 @@ impl DeviceObject {
 
     /// `IoDetachDevice`: StackSize stays as it is on both sides. A lower device that was deleted meanwhile goes now.
     pub fn detach(self, m: &mut Machine) {
+        m.limit_irql("IoDetachDevice");
+        if m.watched {
+            self.check_detach(m);
+        }
         let Some(lower) = m[self].lower.take() else { return };
         m[lower].upper = None;
         lower.release_if_unused(m);
@@ -209,6 +216,10 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoDeleteDevice; "Removing a Device in a Bus Driver".
     pub fn delete(self, m: &mut Machine) {
+        m.limit_irql("IoDeleteDevice");
+        if m.watched {
+            self.check_delete(m);
+        }
         m.names.forget_device(self);
         let data = &mut m[self];
         data.removing = true;
@@ -296,14 +307,14 @@ impl DeviceObject {
     }
 
     /// Gives the device its extension.
-    pub fn set_extension<T: Any>(self, m: &mut Machine, extension: T) {
+    pub fn set_extension<T: Any + Send>(self, m: &mut Machine, extension: T) {
         m[self].extension = Some(Box::new(extension));
     }
 
     /// The device's extension.
     ///
     /// A driver that asks for another type than it stored reads someone else's memory: undefined.
-    pub fn extension<T: Any>(self, m: &mut Machine) -> &mut T {
+    pub fn extension<T: Any + Send>(self, m: &mut Machine) -> &mut T {
         let exit = m.exit();
         match m[self].extension.as_mut().and_then(|extension| extension.downcast_mut()) {
             Some(extension) => extension,

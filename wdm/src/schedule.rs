@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::address::Pool;
 use crate::machine::Machine;
+use crate::processors::Pause;
 use crate::stop::Stop;
+use crate::thread::Thread;
 
 /// A deferred routine. It gets back the word that was queued with it, as a `PVOID` context.
 pub type Routine = fn(&mut Machine, Context);
@@ -28,15 +29,19 @@ impl From<u64> for Context {
     }
 }
 
-/// An interrupt request level. Only these two matter on the request path.
+/// An interrupt request level.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[repr(u8)]
 pub enum Irql {
     /// PASSIVE_LEVEL: everything is allowed.
     #[default]
     Passive = 0,
+    /// APC_LEVEL: the thread gets no APC, and so no result of its own requests.
+    Apc = 1,
     /// DISPATCH_LEVEL: no waiting, no paged memory.
     Dispatch = 2,
+    /// A device's level, which no DDI of the request path allows.
+    Device = 3,
 }
 
 /// A span of virtual time in units of 100 ns, as Windows counts it.
@@ -53,22 +58,27 @@ impl Ticks {
 /// Names a timer that was set, so that it can be cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timer {
-    due: Ticks,
+    pub(crate) due: Ticks,
     number: u64,
 }
 
 /// The default schedule: first in, first out within a kind; DPCs before APCs before work items.
 #[derive(Default)]
 pub(crate) struct Schedule {
-    irql: Irql,
-    now: Ticks,
+    pub(crate) irql: Irql,
+    pub(crate) now: Ticks,
     timers_set: u64,
-    dpcs: VecDeque<(Routine, Context)>,
-    apcs: VecDeque<(Routine, Context)>,
-    work_items: VecDeque<(Routine, Context)>,
-    timers: BTreeMap<Timer, (Routine, Context)>,
+    pub(crate) dpcs: VecDeque<(Routine, Context)>,
+    pub(crate) apcs: VecDeque<(Thread, Routine, Context)>,
+    pub(crate) work_items: VecDeque<(Routine, Context)>,
+    pub(crate) timers: BTreeMap<Timer, (Routine, Context)>,
     on_idle: Option<fn(&mut Machine) -> bool>,
-    in_work_item: bool,
+    /// The one that runs.
+    pub(crate) thread: Thread,
+    /// How many threads were created.
+    pub(crate) threads: u32,
+    /// How many requests threads issued or built.
+    pub(crate) requests_issued: u64,
 }
 
 impl Machine {
@@ -81,13 +91,8 @@ impl Machine {
     /// `KeRaiseIrql` / `KeLowerIrql`: DPCs that waited run as soon as the level drops.
     pub fn set_irql(&mut self, irql: Irql) {
         self.schedule.irql = irql;
+        self.look_closer();
         self.run_dpcs();
-    }
-
-    /// `KeGetCurrentThread`, as logs print it: one thread runs everything but work items, which have one of their own.
-    #[inline]
-    pub fn current_thread(&self) -> u64 {
-        Pool::Thread.address(self.schedule.in_work_item.into())
     }
 
     /// The virtual time since the machine was made.
@@ -110,16 +115,18 @@ impl Machine {
 
     /// `IoQueueWorkItem`: runs at PASSIVE_LEVEL when the current code waits or is done.
     pub fn queue_work_item(&mut self, routine: Routine, context: Context) {
+        self.limit_irql("IoQueueWorkItem");
         self.schedule.work_items.push_back((routine, context));
     }
 
     /// `KeInsertQueueApc` for the requesting thread: runs before any work item.
-    pub(crate) fn queue_apc(&mut self, routine: Routine, context: Context) {
-        self.schedule.apcs.push_back((routine, context));
+    pub(crate) fn queue_apc(&mut self, thread: Thread, routine: Routine, context: Context) {
+        self.schedule.apcs.push_back((thread, routine, context));
     }
 
     /// `KeSetTimer` with a DPC, once, `after` from now.
     pub fn set_timer(&mut self, after: Ticks, routine: Routine, context: Context) -> Timer {
+        self.limit_irql("KeSetTimer");
         let schedule = &mut self.schedule;
         let timer = Timer { due: Ticks(schedule.now.0.saturating_add(after.0)), number: schedule.timers_set };
         schedule.timers_set += 1;
@@ -153,17 +160,21 @@ impl Machine {
         self.schedule.timers.first_key_value().map(|(timer, _)| timer.due)
     }
 
-    /// Runs everything that needs no time to pass.
+    /// Runs everything that needs no time to pass. With other processors, those do.
     #[inline]
     pub fn run_ready(&mut self) {
-        while self.run_one_ready() {}
+        while !self.has_processors() && self.run_one_ready() {}
     }
 
     /// `KeWaitForSingleObject` without a time-out: lets everything else run, and time pass, until `done` holds.
     ///
     /// A wait that nothing can end stops the machine with [`Stop::Hang`].
-    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool) {
+    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool + Send + 'static) {
+        if self.has_processors() {
+            return self.pause(Pause::Wait { waiting_for, until: Box::new(done) });
+        }
         while !done(self) {
+            self.may_block();
             if !self.run_one_ready() && !self.run_idle() && !self.fire_next_timer() {
                 self.stop(Stop::Hang { waiting_for });
             }
@@ -171,9 +182,19 @@ impl Machine {
     }
 
     /// As [`Machine::wait`], for at most `limit`. Returns whether `done` holds.
-    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool) -> bool {
+    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool + Copy + Send + 'static) -> bool {
         let end = Ticks(self.schedule.now.0.saturating_add(limit.0));
+        if self.has_processors() {
+            let timer = self.set_timer(limit, |_, _| {}, Context(0));
+            let until = Box::new(move |m: &Machine| done(m) || m.schedule.now >= end);
+            self.pause(Pause::Wait { waiting_for: "something, for a limited time", until });
+            self.cancel_timer(timer);
+            return done(self);
+        }
         while !done(self) {
+            if limit > Ticks(0) {
+                self.may_block();
+            }
             if self.run_one_ready() || self.run_idle() {
                 continue;
             }
@@ -196,14 +217,21 @@ impl Machine {
 
     fn run_idle(&mut self) -> bool {
         let Some(act) = self.schedule.on_idle else { return false };
-        self.in_thread(false, act)
+        self.in_thread(Thread::FIRST, act)
     }
 
-    fn in_thread<R>(&mut self, work_item: bool, code: impl FnOnce(&mut Machine) -> R) -> R {
-        let before = std::mem::replace(&mut self.schedule.in_work_item, work_item);
+    pub(crate) fn in_thread<R>(&mut self, thread: Thread, code: impl FnOnce(&mut Machine) -> R) -> R {
+        let before = std::mem::replace(&mut self.schedule.thread, thread);
+        let level = std::mem::replace(&mut self.schedule.irql, Irql::Passive);
         let result = code(self);
-        self.schedule.in_work_item = before;
+        self.schedule.irql = level;
+        self.schedule.thread = before;
         result
+    }
+
+    /// A thread waits at APC_LEVEL at most: above, the dispatcher that would run another one is shut out.
+    fn may_block(&mut self) {
+        self.limit_irql("KeWaitForSingleObject");
     }
 
     /// Moves the clock to the next timer and fires it. Returns false where none is set.
@@ -217,24 +245,25 @@ impl Machine {
     #[inline]
     fn run_one_ready(&mut self) -> bool {
         let schedule = &mut self.schedule;
-        debug_assert!(schedule.dpcs.is_empty() || schedule.irql == Irql::Dispatch, "DPCs run when they are queued");
-        let (work_item, (routine, context)) = match schedule.apcs.pop_front() {
-            Some(next) => (false, next),
+        debug_assert!(schedule.dpcs.is_empty() || schedule.irql >= Irql::Dispatch, "DPCs run when they are queued");
+        let next_apc = if schedule.irql < Irql::Apc { schedule.apcs.pop_front() } else { None };
+        let (thread, routine, context) = match next_apc {
+            Some(next) => next,
             None => match schedule.work_items.pop_front() {
-                Some(next) => (true, next),
+                Some((routine, context)) => (Thread::WORKER, routine, context),
                 None => return false,
             },
         };
-        self.in_thread(work_item, |m| routine(m, context));
+        self.in_thread(thread, |m| routine(m, context));
         true
     }
 
     fn run_dpcs(&mut self) {
         while self.schedule.irql < Irql::Dispatch {
             let Some((routine, context)) = self.schedule.dpcs.pop_front() else { return };
-            self.schedule.irql = Irql::Dispatch;
+            let level = std::mem::replace(&mut self.schedule.irql, Irql::Dispatch);
             routine(self, context);
-            self.schedule.irql = Irql::Passive;
+            self.schedule.irql = level;
         }
     }
 }
@@ -285,9 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn time_that_passed_while_a_timers_routine_waited_does_not_come_back() {
+    fn time_that_passed_while_a_work_item_waited_does_not_come_back() {
         let mut machine = noting_machine();
-        machine.run(|m| m.set_timer(Ticks(10), |m, _| _ = m.wait_at_most(Ticks(1000), |_| false), Context(0))).unwrap();
+        fn wait_a_while(m: &mut Machine, _: Context) {
+            m.wait_at_most(Ticks(1000), |_| false);
+        }
+        machine.set_timer(Ticks(10), |m, _| m.queue_work_item(wait_a_while, Context(0)), Context(0));
         machine.advance(Ticks(50)).unwrap();
         assert_eq!(machine.now(), Ticks(1010));
         machine.advance(Ticks(50)).unwrap();

@@ -9,11 +9,12 @@ use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 use crate::stop::Stop;
+use crate::thread::Thread;
 
 /// A program's request while the I/O manager works on it.
 #[derive(Debug, Default)]
 pub(crate) struct UserRequest {
-    irp: Option<Irp>,
+    pub(crate) irp: Option<Irp>,
     file: Option<FileObject>,
     /// The program's own output buffer.
     output: Option<Span>,
@@ -28,6 +29,10 @@ pub(crate) struct UserRequest {
     /// Stage two is over and the IRP is gone.
     finished: bool,
     dispatch_returned: NtStatus,
+    /// Who waits for it, and which of the thread's requests it is; nobody once the thread is gone.
+    pub(crate) thread: Thread,
+    pub(crate) number: u64,
+    pub(crate) abandoned: bool,
 }
 
 /// An overlapped request, in flight or finished and not yet collected.
@@ -58,10 +63,10 @@ impl Machine {
                 Err(status) => return IoStatus { status, information: 0 },
             };
             if m.user_request(id).dispatch_returned == STATUS_PENDING {
-                m.wait("the program's request to complete", |m| m.requests.get(id).is_some_and(|r| r.signalled));
+                m.wait("the program's request to complete", move |m| m.requests.get(id).is_some_and(|r| r.signalled));
             } else {
                 // The program's thread drops to PASSIVE_LEVEL on its way out, which lets stage two's APC in.
-                m.run_ready();
+                m.second_stage_runs(id);
             }
             let request = m.user_request(id);
             let returned = request.dispatch_returned;
@@ -99,7 +104,7 @@ impl Machine {
             if !returned.is_error() {
                 return Ok(Overlapped(id));
             }
-            m.run_ready();
+            m.second_stage_runs(id);
             m.collect(id, &mut []);
             Err(returned)
         })
@@ -121,7 +126,7 @@ impl Machine {
     /// What stopped the machine; [`Stop::Hang`] if the request can never complete.
     pub fn wait_for(&mut self, overlapped: Overlapped, output: &mut [u8]) -> Result<IoStatus, Stop> {
         self.run(|m| {
-            let finished = |m: &Machine| m.requests.get(overlapped.0).is_none_or(|request| request.finished);
+            let finished = move |m: &Machine| m.requests.get(overlapped.0).is_none_or(|request| request.finished);
             m.wait("the program's request to complete", finished);
             m.overlapped_result(overlapped, output)
                 .unwrap_or(IoStatus { status: STATUS_INVALID_HANDLE, information: 0 })
@@ -135,10 +140,43 @@ impl Machine {
     /// # Errors
     /// What stopped the machine.
     pub fn cancel_io(&mut self, overlapped: Overlapped) -> Result<bool, Stop> {
-        self.run(|m| match m.requests.get(overlapped.0).and_then(|request| request.irp) {
-            Some(irp) => irp.cancel(m),
-            None => false,
+        self.run(|m| {
+            m.boundary("CancelIoEx");
+            match m.requests.get(overlapped.0).and_then(|request| request.irp) {
+                Some(irp) => irp.cancel_now(m),
+                None => false,
+            }
         })
+    }
+
+    /// `CancelIoEx` for every request of a file that is out. Returns whether there was one.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    ///
+    /// Source: Windows driver documentation, CancelIoEx (lpOverlapped NULL).
+    pub fn cancel_file_io(&mut self, file: FileObject) -> Result<bool, Stop> {
+        self.run(|m| {
+            m.boundary("CancelIoEx");
+            let out = m.requests.iter().filter(|(_, request)| request.file == Some(file));
+            let irps: Vec<Irp> = out.filter_map(|(_, request)| request.irp).collect();
+            for &irp in &irps {
+                if irp.exists(m) && !m[irp].is_completed() {
+                    irp.cancel_now(m);
+                }
+            }
+            !irps.is_empty()
+        })
+    }
+
+    /// Lets the APC of a request run that did not pend.
+    fn second_stage_runs(&mut self, id: Id) {
+        if self.has_processors() {
+            self.wait("the second stage of the program's request", move |m| {
+                m.requests.get(id).is_some_and(|r| r.finished)
+            });
+        }
+        self.run_ready();
     }
 
     /// `GetQueuedCompletionStatus` without waiting: the next finished request of a handle with the completion port.
@@ -156,9 +194,10 @@ impl Machine {
         if !top.exists(self) {
             return Err(STATUS_NO_SUCH_DEVICE);
         }
-        let irp = self.allocate_irp(self[top].stack_size)?;
+        let irp = self.allocate_irp_for(self[top].stack_size, Origin::System)?;
+        let (thread, number) = self.next_of_thread();
         let (id, request) = self.requests.take();
-        *request = UserRequest { irp: Some(irp), file: Some(file), ..UserRequest::default() };
+        *request = UserRequest { irp: Some(irp), file: Some(file), thread, number, ..UserRequest::default() };
         self[irp].origin = Origin::User(id);
         let type3_input = self.describe_buffers(irp, id, code.method(), input, output);
         let location = self[irp].next_mut();
@@ -252,7 +291,9 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     let (status, pended) = (data.io_status, data.pending_returned);
     let system_buffer = data.system_buffer;
     let buffered = data.flags & IrpData::BUFFERED_IO != 0;
-    if buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error() {
+    let copies = buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error();
+    let abandoned = m.user_request(id).abandoned;
+    if copies && !abandoned {
         copy_back(m, irp, status.information);
     }
     if let Some(buffer) = system_buffer.filter(|_| buffered) {
@@ -261,6 +302,19 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     irp.free(m);
 
     let file = m.user_request(id).file;
+    if abandoned {
+        // Nobody asks for the result.
+        m.collect(id, &mut []);
+    } else {
+        finish(m, id, file, status, pended);
+    }
+    if let Some(file) = file {
+        file.release_reference(m);
+    }
+}
+
+/// Tells the program.
+fn finish(m: &mut Machine, id: Id, file: Option<FileObject>, status: IoStatus, pended: bool) {
     let (overlapped, port) = file
         .and_then(|file| m.files.get(file.0))
         .map_or((false, false), |file| (file.overlapped, file.completion_port));
@@ -276,13 +330,10 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     } else if pended {
         request.signalled = true;
     }
-    if let Some(file) = file {
-        file.release_reference(m);
-    }
 }
 
 /// The buffered copy-back: as many bytes as the driver said, whatever the program's buffer can take.
-fn copy_back(m: &mut Machine, irp: Irp, information: u64) {
+pub(crate) fn copy_back(m: &mut Machine, irp: Irp, information: u64) {
     let (Some(from), Some(to)) = (m[irp].system_buffer, m[irp].user_buffer) else { return };
     let part = u32::try_from(information).ok().and_then(|length| from.part(0, length)).filter(|p| p.len() <= to.len());
     match part {

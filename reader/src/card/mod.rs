@@ -27,7 +27,7 @@ pub const SHORT_RESPONSE_LEN_MAX: usize = 258;
 ///
 /// A card starts without power. All calls are synchronous and take no time of their own: how long an answer takes is part
 /// of it. A card keeps no clock: what it answers is a function of the calls made so far.
-pub trait Card {
+pub trait Card: Send {
     /// Applies power and resets, or resets alone. `atr` is cleared, then receives the ATR; it stays empty when the card
     /// is mute, as after a warm reset without power. Volatile state is lost, non-volatile state is not.
     fn reset(&mut self, reset: Reset, atr: &mut Vec<u8>) -> Delivery;
