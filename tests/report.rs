@@ -2,12 +2,15 @@
 
 mod common;
 
-use common::{READ_CARD, exchange};
+use common::workbench::{self, Workbench};
+use common::{READ_CARD, bench, exchange};
 use vbus::Setup;
 use vbus::bus::{BusConfig, IOCTL_VBUS_EXCHANGE, ReaderId, Sender, Service};
+use vbus::iotarget::{SendOptions, SentIo};
 use vbus::reader::ReaderConfig;
 use vbus::report::record::{Event, Kind, Owner, Request};
 use vbus::report::{self, Record};
+use vbus::wdf::{Dispatch, Queue};
 use vbus::wdm::constants::*;
 use vbus::wdm::{DeviceObject, Irp, Machine, Major, OpenOptions, Ticks};
 
@@ -197,13 +200,65 @@ fn bug_check_0x35_marks_the_request_that_had_no_location_left() {
     assert!(report::page(&record).contains("needs 1, has 0: 1 missing"));
 }
 
+/// What happened to the only control request, from its second step on: the first is that it is there.
+fn events(record: &Record) -> Vec<(Owner, Event)> {
+    let request = io(record)[0];
+    request.steps.iter().skip(1).map(|step| (step.owner, step.event.clone())).collect()
+}
+
+#[test]
+fn a_request_that_waits_in_a_manual_queue_belongs_to_the_queue_until_it_is_taken_out() {
+    let mut bench = Workbench::building(|m, init, attributes| {
+        let device = init.create(m, attributes)?;
+        Queue::config(Dispatch::Manual).create_default(m, device)?;
+        Ok(device)
+    });
+    report::start(&mut bench.machine, "a manual queue");
+    bench.run(|m, _, device| {
+        workbench::send(m, device);
+        let queue = device.default_queue(m).unwrap();
+        queue.retrieve_next(m).unwrap();
+    });
+    let queue = "default queue".to_owned();
+    let expected = [
+        (Owner::Framework, Event::Called),
+        (Owner::Queue, Event::Queued { queue: queue.clone() }),
+        (Owner::Driver, Event::Presented { queue: Some(queue) }),
+    ];
+    assert_eq!(events(&report::finish(&mut bench.machine)), expected);
+}
+
 #[test]
 fn a_request_that_waits_at_a_stopped_target_belongs_to_the_target() {
-    let record = busy();
-    let owners: Vec<Owner> = io(&record)[1].steps.iter().map(|step| step.owner).collect();
-    assert!(owners.contains(&Owner::Target));
-    // The program's request stays with the bus's driver meanwhile.
-    assert!(!io(&record)[0].steps.iter().any(|step| step.owner == Owner::Target));
+    let mut bench = bench::bench();
+    report::start(&mut bench.machine, "a stopped target");
+    let target = bench.target;
+    bench.run(|m| target.stop(m, SentIo::LeavePending));
+    assert!(bench.sent(SendOptions::none()).1);
+    bench.run(|m| target.start(m)).unwrap();
+    let expected = [
+        (Owner::Driver, Event::Formatted { target: 0, refused: None }),
+        (Owner::Driver, Event::Formatted { target: 0, refused: None }),
+        (Owner::Target, Event::Pended { target: 0 }),
+        (Owner::Target, Event::Sent { target: 0 }),
+        (Owner::Driver, Event::Called),
+        (Owner::System, Event::Completed),
+        (Owner::Framework, Event::Routine),
+        (Owner::Driver, Event::Returned { target: 0 }),
+    ];
+    assert_eq!(events(&report::finish(&mut bench.machine)), expected);
+}
+
+#[test]
+fn a_request_that_a_purged_target_refuses_stays_with_its_driver() {
+    let mut bench = bench::bench();
+    report::start(&mut bench.machine, "a purged target");
+    let target = bench.target;
+    bench.run(|m| target.purge(m, true));
+    assert!(!bench.sent(SendOptions::none()).1);
+    let (owner, event) = events(&report::finish(&mut bench.machine)).pop().unwrap();
+    let refused = "STATUS_INVALID_DEVICE_STATE".to_owned();
+    assert_eq!((owner, event), (Owner::Driver, Event::NotSent { target: 0, refused }));
 }
 
 #[test]

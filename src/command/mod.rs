@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod junit;
 mod picture;
+mod report;
 mod run;
 mod sweep;
 mod text;
@@ -42,6 +43,8 @@ enum Command {
     Diff(diff::Options),
     /// Run a scenario with other values of one parameter, or of two as a grid; the smallest value that works
     Sweep(sweep::Options),
+    /// Run a scenario and draw what happened: one self-contained HTML page, with every request's way through the stacks
+    Report(report::Options),
     /// Send command APDUs through bus, target and reader to a card, without any service
     Apdu(apdu::Options),
     /// Make readers with cards real PC/SC readers of this machine, in real time
@@ -120,6 +123,7 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Check(options) => check::run(options, format),
         Command::Diff(options) => diff::run(options, format),
         Command::Sweep(options) => sweep::run(options, format),
+        Command::Report(options) => report::run(options, format),
         Command::Apdu(options) => {
             let session = apdu::run(options)?;
             print(format, &session, &session)?;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::record::*;
 use super::svg::escape;
-use super::travel::{Travel, owner, step_id};
-use super::{reason, stacks, timeline, words};
+use super::travel::{Travel, drawn, owner, step_id};
+use super::{reason, stacks, summary, timeline, words};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -58,6 +58,7 @@ fn lines_of_steps(record: &Record, shown: usize) -> Lines {
     let mut lines = Lines::new();
     for (number, line) in record.log.iter().enumerate().take(shown) {
         if let (Some(request), Some(step)) = (line.request, line.step) {
+            let step = drawn(&record.requests[request], step);
             lines.entry((request, step)).or_insert((0, number)).0 += 1;
         }
     }
@@ -66,47 +67,11 @@ fn lines_of_steps(record: &Record, shown: usize) -> Lines {
 
 /// What happened, in a sentence and a list of the actions.
 fn verdict(record: &Record) -> String {
-    let io: Vec<&Request> =
-        record.requests.iter().filter(|request| request.kind == Kind::Io && sent(request)).collect();
-    let failed = io.iter().filter(|request| request.status.is_some() && !request.success).count();
-    let open = io.iter().filter(|request| request.status.is_none()).count();
-    let unexpected = record.actions.iter().filter(|action| action.as_expected == Some(false)).count();
-    let mut text = match (io.len(), failed) {
-        (0, _) => "No read, write or control request was sent.".to_owned(),
-        (1, 0) => "One request was sent, and it succeeded.".to_owned(),
-        (1, _) => "One request was sent, and it failed.".to_owned(),
-        (count, 0) => format!("{count} requests were sent; none of them failed."),
-        (count, failed) => format!("{count} requests were sent; {failed} of them failed."),
-    };
-    let short = record.requests.iter().filter(|request| request.shortfall.is_some()).count();
-    match short {
-        0 => {}
-        1 => text += " One ran out of stack locations.",
-        short => _ = write!(text, " {short} ran out of stack locations."),
-    }
-    if open > 0 {
-        _ = write!(text, " {open} never came to an end.");
-    }
-    if unexpected > 0 {
-        _ = write!(
-            text,
-            " {} not as expected.",
-            if unexpected == 1 { "One step was".to_owned() } else { format!("{unexpected} steps were") }
-        );
-    }
-    if let Some(stop) = &record.stop {
-        _ = write!(text, " The machine stopped: {stop}.");
-    }
-    let bad = failed + short + unexpected > 0 || record.stop.is_some();
-    let class = if bad { "verdict bad" } else { "verdict" };
+    let class = if summary::is_bad(record) { "verdict bad" } else { "verdict" };
     let help = record.requests.iter().find_map(|request| reason::help(record, request));
     let help = help.map(|help| format!("<p>{}</p>", escape(&help))).unwrap_or_default();
-    format!("<div class=\"{class}\"><p><strong>{}</strong></p>{help}{}</div>", escape(&text), actions(record))
-}
-
-/// Whether a request came from outside, and is not one that a driver made for itself.
-fn sent(request: &Request) -> bool {
-    request.steps.first().is_some_and(|first| first.owner == Owner::System)
+    let text = escape(&summary::summary(record));
+    format!("<div class=\"{class}\"><p><strong>{text}</strong></p>{help}{}</div>", actions(record))
 }
 
 fn actions(record: &Record) -> String {
@@ -115,7 +80,7 @@ fn actions(record: &Record) -> String {
         let until = record.actions.get(at + 1).map_or(usize::MAX, |next| next.order);
         let during = |request: &&Request| {
             let first = request.steps.first().is_some_and(|first| (action.order..until).contains(&first.order));
-            first && request.kind == Kind::Io && sent(request)
+            first && summary::was_sent(request)
         };
         let links = record.requests.iter().filter(during).map(|request| {
             let step = request.shortfall.map_or(0, |short| short.step);

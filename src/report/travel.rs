@@ -34,13 +34,11 @@ pub(super) struct Travel<'r> {
 impl<'r> Travel<'r> {
     pub(super) fn new(record: &'r Record, request: &'r Request) -> Travel<'r> {
         let steps = &request.steps;
-        let after_done =
-            |step: usize| steps[step].event == Event::Freed && step > 0 && steps[step - 1].event == Event::Done;
         let missing = request.shortfall.map_or(0, |short| i32::from(short.needed) - i32::from(short.left));
         Travel {
             record,
             request,
-            steps: (0..steps.len()).filter(|&step| !after_done(step)).collect(),
+            steps: (0..steps.len()).filter(|&step| drawn(request, step) == step).collect(),
             lowest: 1 - missing,
         }
     }
@@ -236,9 +234,18 @@ impl<'r> Travel<'r> {
     }
 }
 
-/// A step's place in the page.
+/// The step whose column stands for a step.
+pub(super) fn drawn(request: &Request, step: usize) -> usize {
+    let event = |step: usize| request.steps.get(step).map(|step| &step.event);
+    match step.checked_sub(1) {
+        Some(before) if event(step) == Some(&Event::Freed) && event(before) == Some(&Event::Done) => before,
+        _ => step,
+    }
+}
+
+/// The place in the page of a step's column.
 pub(super) fn step_id(request: &Request, step: usize) -> String {
-    format!("r{}-{}", request.label, step + 1)
+    format!("r{}-{}", request.label, drawn(request, step) + 1)
 }
 
 /// The owner of a request after a step: `vreader's queue`.

@@ -10,6 +10,7 @@ mod stage;
 use thiserror::Error;
 use vbus_wdm::Stop;
 
+use crate::report;
 use crate::scenario::step::{Action, Step};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::setup::SetupError;
@@ -33,6 +34,18 @@ impl Scenario {
     /// # Errors
     /// [`RunError`] if there is nothing to play. A machine that stops is not an error: the outcome tells it.
     pub fn run(&self) -> Result<Outcome, RunError> {
+        self.play(false).map(|(outcome, _)| outcome)
+    }
+
+    /// Plays the scenario, and records everything from its first step on.
+    ///
+    /// # Errors
+    /// As [`Scenario::run`].
+    pub fn record(&self) -> Result<(Outcome, report::Record), RunError> {
+        self.play(true).map(|(outcome, record)| (outcome, record.unwrap_or_default()))
+    }
+
+    fn play(&self, recorded: bool) -> Result<(Outcome, Option<report::Record>), RunError> {
         self.check()?;
         let mut stage = Stage::load(self)?;
         let mut outcome = Outcome { title: self.title.clone(), ..Outcome::default() };
@@ -47,6 +60,9 @@ impl Scenario {
         if let Some(stop) = &stopped {
             outcome.stop = Some(Stopped::of(stop));
         }
+        if recorded {
+            report::start(&mut stage.m, &self.title);
+        }
         for step in &self.step {
             // A scenario that was checked has one action a step.
             let Some(action) = step.actions().next() else { continue };
@@ -54,9 +70,15 @@ impl Scenario {
             match stopped.as_ref() {
                 Some(_) => result.failures.push("the machine had stopped before this step".to_owned()),
                 None => {
+                    if recorded {
+                        report::action(&mut stage.m, &result.name);
+                    }
                     stopped = play(&mut stage, step, action, &mut result);
                     if result.stop.is_some() {
                         outcome.stop = result.stop.clone();
+                    }
+                    if recorded {
+                        report::outcome(&mut stage.m, result.came_to(), Some(result.failures.is_empty()));
                     }
                 }
             }
@@ -64,7 +86,8 @@ impl Scenario {
         }
         outcome.stacks_after = stage.stacks();
         outcome.unfinished = stage.requests.keys().cloned().collect();
-        Ok(outcome)
+        let record = recorded.then(|| report::finish(&mut stage.m));
+        Ok((outcome, record))
     }
 }
 
