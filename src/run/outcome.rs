@@ -142,8 +142,6 @@ pub enum TravelStep {
     Done,
     /// It is freed.
     Free,
-    /// Somebody called IoCancelIrp.
-    Cancel,
 }
 
 /// What stopped a machine.
@@ -312,7 +310,6 @@ impl Stage<'_> {
             IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
-            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
         };
         Travel {
             irp: Word(seen.irp.address()),
