@@ -40,7 +40,6 @@ mod setup;
 pub mod sweep;
 pub mod testing;
 mod topology;
-mod trace;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
@@ -48,7 +47,6 @@ pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
 pub use scenario::Scenario;
 pub use setup::{Setup, SetupError, VirtualBus};
-pub use trace::Trace;
 
 pub use vbus_bus as bus;
 pub use vbus_iotarget as iotarget;

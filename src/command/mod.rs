@@ -48,7 +48,7 @@ enum Command {
     Report(report::Options),
     /// Send command APDUs through bus, target and reader to a card, without any service
     Apdu(apdu::Options),
-    /// Make readers with cards real PC/SC readers on this machine
+    /// Make readers with cards real PC/SC readers of this machine, in real time
     #[cfg(unix)]
     Serve(vbus::serve::Options),
     /// Print the JSON schema of scenario files, for editors

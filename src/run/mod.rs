@@ -15,7 +15,7 @@ use crate::scenario::step::{Action, Step};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::setup::SetupError;
 pub use outcome::{DeviceStack, Outcome, Record, StackDevice, StepOutcome, Stopped, Travel, TravelStep};
-use stage::Stage;
+pub(crate) use stage::Stage;
 
 /// Why a scenario could not be played at all.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -92,7 +92,7 @@ impl Scenario {
 }
 
 /// One step: what happens, what it leaves, and whether that was expected. Returns what stopped the machine.
-fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, result: &mut StepOutcome) -> Option<Stop> {
+pub(crate) fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, result: &mut StepOutcome) -> Option<Stop> {
     let (marks, breaks) = (stage.log_marks(), stage.debugger_breaks());
     stage.m.watch_irps();
     stage.place = step.place.clone().unwrap_or_default();

@@ -198,7 +198,7 @@ impl Outcome {
 }
 
 impl StepOutcome {
-    pub(super) fn of(step: &Step, action: Action<'_>) -> StepOutcome {
+    pub(crate) fn of(step: &Step, action: Action<'_>) -> StepOutcome {
         StepOutcome {
             name: step.name.clone().unwrap_or_else(|| describe(action)),
             action: action.key(),

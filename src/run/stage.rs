@@ -25,9 +25,9 @@ pub(super) struct Out {
 }
 
 /// Everything that steps act on.
-pub(super) struct Stage<'s> {
-    pub(super) scenario: &'s Scenario,
-    pub(super) m: Machine,
+pub(crate) struct Stage<'s> {
+    pub(crate) scenario: &'s Scenario,
+    pub(crate) m: Machine,
     /// Every framework driver with its name.
     pub(super) drivers: Vec<(String, Driver)>,
     pub(super) buses: Vec<DevNode>,
@@ -42,7 +42,7 @@ pub(super) struct Stage<'s> {
 
 impl<'s> Stage<'s> {
     /// Loads the scenario's drivers; nothing is started yet.
-    pub(super) fn load(scenario: &'s Scenario) -> Result<Stage<'s>, RunError> {
+    pub(crate) fn load(scenario: &'s Scenario) -> Result<Stage<'s>, RunError> {
         let topology = topology_of(scenario);
         let mut built = topology.load()?;
         let names = topology.bus_drivers.iter().map(|bus| &bus.name);
@@ -65,7 +65,7 @@ impl<'s> Stage<'s> {
     }
 
     /// Starts the buses, and plugs in the readers that are there from the beginning.
-    pub(super) fn start(&mut self) -> Result<(), SetupError> {
+    pub(crate) fn start(&mut self) -> Result<(), SetupError> {
         let topology = self.topology.clone();
         topology.start(&mut self.m, &mut self.buses)?;
         let buses: Vec<Option<Device>> = (0..self.buses.len()).map(|at| self.bus_device(at)).collect();
@@ -97,7 +97,7 @@ impl<'s> Stage<'s> {
     }
 
     /// The devnode of a reader that is there.
-    pub(super) fn reader_node(&self, bus: usize, id: u32) -> Option<DevNode> {
+    pub(crate) fn reader_node(&self, bus: usize, id: u32) -> Option<DevNode> {
         let instance = format!("{id:04}");
         let children = self.buses.get(bus)?.children(&self.m);
         children.into_iter().find(|node| node.info(&self.m).is_some_and(|info| info.instance_id == instance))
@@ -119,12 +119,12 @@ impl<'s> Stage<'s> {
     }
 
     /// How far each driver's log is.
-    pub(super) fn log_marks(&self) -> Vec<u32> {
+    pub(crate) fn log_marks(&self) -> Vec<u32> {
         self.drivers.iter().map(|(_, driver)| driver.log_sequence(&self.m)).collect()
     }
 
     /// What the drivers logged since, in the order in which it happened.
-    pub(super) fn log_since(&self, marks: &[u32]) -> Vec<(String, LogLine)> {
+    pub(crate) fn log_since(&self, marks: &[u32]) -> Vec<(String, LogLine)> {
         let mut lines: Vec<(String, LogLine)> = Vec::new();
         for ((name, driver), &mark) in self.drivers.iter().zip(marks) {
             lines.extend(driver.log_after(&self.m, mark).into_iter().map(|line| (name.clone(), line)));
