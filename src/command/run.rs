@@ -138,9 +138,10 @@ fn write_outcome(f: &mut dyn Write, file: &str, outcome: &Outcome, lines: Lines)
 
 /// Whether a stack's devices were the same before the first step.
 fn before(outcome: &Outcome, stack: &DeviceStack) -> bool {
-    outcome.stacks.iter().any(|known| {
-        (&known.bus, known.reader, &known.devices) == (&stack.bus, stack.reader, &stack.devices)
-    })
+    outcome
+        .stacks
+        .iter()
+        .any(|known| (&known.bus, known.reader, &known.devices) == (&stack.bus, stack.reader, &stack.devices))
 }
 
 /// `reader 7     scfilter 4 <- vreader 3 <- vbus0 1    target 4`

@@ -30,6 +30,7 @@ mod crew;
 mod minimise;
 mod processors;
 mod race;
+mod scenario;
 mod schedule;
 mod search;
 mod shard;

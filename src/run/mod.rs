@@ -4,12 +4,14 @@ mod act;
 mod driver;
 mod judge;
 mod outcome;
+mod race;
 mod reason;
 mod stage;
 
 use thiserror::Error;
 use vbus_wdm::Stop;
 
+use crate::explore::Race;
 use crate::scenario::step::{Action, Step};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::setup::SetupError;
@@ -28,12 +30,21 @@ pub enum RunError {
 }
 
 impl Scenario {
-    /// Plays the scenario.
+    /// Plays the scenario; with a schedule, its racing steps take turns by that.
     ///
     /// # Errors
     /// [`RunError`] if there is nothing to play. A machine that stops is not an error: the outcome tells it.
     pub fn run(&self) -> Result<Outcome, RunError> {
         self.check()?;
+        let played = match &self.schedule {
+            None => self.play(None)?,
+            Some(schedule) => self.play(Some(&mut Race::replaying(schedule.clone())))?,
+        };
+        Ok(played.outcome)
+    }
+
+    /// Plays a scenario that was checked. With a `race`, neighbouring steps with threads race in it.
+    pub(crate) fn play(&self, mut race: Option<&mut Race>) -> Result<Played, RunError> {
         let mut stage = Stage::load(self)?;
         let mut outcome = Outcome { title: self.title.clone(), ..Outcome::default() };
         let marks = vec![0; stage.drivers.len()];
@@ -47,25 +58,42 @@ impl Scenario {
         if let Some(stop) = &stopped {
             outcome.stop = Some(Stopped::of(stop));
         }
-        for step in &self.step {
-            // A scenario that was checked has one action a step.
-            let Some(action) = step.actions().next() else { continue };
-            let mut result = StepOutcome::of(step, action);
-            match stopped.as_ref() {
-                Some(_) => result.failures.push("the machine had stopped before this step".to_owned()),
-                None => {
-                    stopped = play(&mut stage, step, action, &mut result);
-                    if result.stop.is_some() {
-                        outcome.stop = result.stop.clone();
-                    }
+        let mut steps = &self.step[..];
+        while let Some((step, others)) = steps.split_first() {
+            let racing = steps.iter().take_while(|step| step.thread.is_some()).count();
+            if let (Some(race), 1.., None) = (&mut race, racing, &stopped) {
+                let results;
+                (results, stopped) = race::play(&mut stage, &steps[..racing], race);
+                outcome.steps.extend(results);
+                steps = &steps[racing..];
+            } else {
+                steps = others;
+                // A scenario that was checked has one action a step.
+                let Some(action) = step.actions().next() else { continue };
+                let mut result = StepOutcome::of(step, action);
+                match &stopped {
+                    Some(_) => result.failures.push("the machine had stopped before this step".to_owned()),
+                    None => stopped = play(&mut stage, step, action, &mut result),
                 }
+                outcome.steps.push(result);
             }
-            outcome.steps.push(result);
+            if let (Some(stop), None) = (&stopped, &outcome.stop) {
+                outcome.stop = Some(Stopped::of(stop));
+            }
         }
         outcome.stacks_after = stage.stacks();
         outcome.unfinished = stage.requests.keys().cloned().collect();
-        Ok(outcome)
+        Ok(Played { outcome, irps_out: stage.m.irps_out(), stop: stopped })
     }
+}
+
+/// A scenario that was played.
+pub(crate) struct Played {
+    pub(crate) outcome: Outcome,
+    /// How many IRPs are with a driver at the end.
+    pub(crate) irps_out: usize,
+    /// What stopped the machine.
+    pub(crate) stop: Option<Stop>,
 }
 
 /// One step: what happens, what it leaves, and whether that was expected. Returns what stopped the machine.
@@ -89,6 +117,6 @@ fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, result: &mut Ste
         }
     };
     result.reason = stopped.is_none().then(|| reason::of(stage, action, result)).flatten();
-    result.failures = judge::failures(&step.expect, result);
+    result.failures = judge::failures(step, result);
     stopped
 }
