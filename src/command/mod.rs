@@ -2,6 +2,8 @@
 
 mod check;
 mod diff;
+mod explore;
+mod faults;
 mod junit;
 mod picture;
 mod run;
@@ -42,6 +44,10 @@ enum Command {
     Diff(diff::Options),
     /// Run a scenario with other values of one parameter, or of two as a grid; the smallest value that works
     Sweep(sweep::Options),
+    /// Run a scenario's racing steps under other schedules; the smallest that fails, as a scenario that replays it
+    Explore(explore::Options),
+    /// Try short memory, wrong, late and absent answers, pended requests and pulled-out readers on a scenario
+    Faults(faults::Options),
     /// Print the JSON schema of scenario files, for editors
     Schema,
     /// Print completions for a shell
@@ -113,6 +119,8 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Check(options) => check::run(options, format),
         Command::Diff(options) => diff::run(options, format),
         Command::Sweep(options) => sweep::run(options, format),
+        Command::Explore(options) => explore::run(options, format),
+        Command::Faults(options) => faults::run(options, format),
         Command::Schema => {
             println!("{:#}", Scenario::schema().as_value());
             Ok(Verdict::AsExpected)

@@ -46,7 +46,7 @@ use vbus_wdm::Stop;
 pub use processors::Turn;
 pub use race::Race;
 pub use schedule::{Schedule, Switch};
-pub use shard::{Shard, ShardError, Summary, merge};
+pub use shard::{FailureLine, Shard, ShardError, Summary, merge};
 
 use crew::Crew;
 use processors::Limits;

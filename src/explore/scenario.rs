@@ -1,6 +1,6 @@
 //! Exploring a scenario: its steps with threads race, and what it expects must be so in every schedule.
 
-use super::{Exploration, Failure, Found, Options, Progress, Race, explore_with_progress};
+use super::{Exploration, Failure, Options, Progress, Race, Schedule, explore_with_progress};
 use crate::run::{Played, RunError};
 use crate::scenario::Scenario;
 
@@ -12,12 +12,13 @@ impl Scenario {
     pub fn explore(&self, options: &Options, progress: Progress<'_>) -> Result<Exploration, RunError> {
         self.check()?;
         // Whatever keeps one run from being built keeps all.
-        self.play(None)?;
+        self.play(None, |_| {})?;
         Ok(explore_with_progress(options, |race| self.play_once(race), progress))
     }
 
     fn play_once(&self, race: &mut Race) -> Result<(), Failure> {
-        let Played { outcome, irps_out, stop } = self.play(Some(race)).map_err(|error| error.to_string())?;
+        let Played { outcome, stage, stop } = self.play(Some(race), |_| {}).map_err(|error| error.to_string())?;
+        let irps_out = stage.m.irps_out();
         let failed = outcome.steps.iter().find_map(|step| Some((step, step.failures.first()?)));
         match (failed, stop) {
             (None, None) if irps_out > 0 => Err(Failure::Lost(irps_out)),
@@ -29,8 +30,8 @@ impl Scenario {
     }
 
     /// The scenario that replays a failure.
-    pub fn replaying(&self, found: &Found) -> Scenario {
-        let title = format!("{} ({})", self.title, found.failure);
-        Scenario { title, schedule: Some(found.schedule.clone()), ..self.clone() }
+    pub fn replaying(&self, failure: &str, schedule: &Schedule) -> Scenario {
+        let title = format!("{} ({failure})", self.title);
+        Scenario { title, schedule: Some(schedule.clone()), ..self.clone() }
     }
 }

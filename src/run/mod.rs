@@ -16,7 +16,7 @@ use crate::scenario::step::{Action, Step};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::setup::SetupError;
 pub use outcome::{DeviceStack, Outcome, Record, StackDevice, StepOutcome, Stopped, Travel, TravelStep};
-use stage::Stage;
+pub(crate) use stage::Stage;
 
 /// Why a scenario could not be played at all.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -37,14 +37,19 @@ impl Scenario {
     pub fn run(&self) -> Result<Outcome, RunError> {
         self.check()?;
         let played = match &self.schedule {
-            None => self.play(None)?,
-            Some(schedule) => self.play(Some(&mut Race::replaying(schedule.clone())))?,
+            None => self.play(None, |_| {})?,
+            Some(schedule) => self.play(Some(&mut Race::replaying(schedule.clone())), |_| {})?,
         };
         Ok(played.outcome)
     }
 
-    /// Plays a scenario that was checked. With a `race`, neighbouring steps with threads race in it.
-    pub(crate) fn play(&self, mut race: Option<&mut Race>) -> Result<Played, RunError> {
+    /// Plays a scenario that was checked. With a `race`, neighbouring steps with threads race in it. `prepare` has the
+    /// stage before the first step.
+    pub(crate) fn play(
+        &self,
+        mut race: Option<&mut Race>,
+        prepare: impl FnOnce(&mut Stage<'_>),
+    ) -> Result<Played<'_>, RunError> {
         let mut stage = Stage::load(self)?;
         let mut outcome = Outcome { title: self.title.clone(), ..Outcome::default() };
         let marks = vec![0; stage.drivers.len()];
@@ -58,6 +63,7 @@ impl Scenario {
         if let Some(stop) = &stopped {
             outcome.stop = Some(Stopped::of(stop));
         }
+        prepare(&mut stage);
         let mut steps = &self.step[..];
         while let Some((step, others)) = steps.split_first() {
             let racing = steps.iter().take_while(|step| step.thread.is_some()).count();
@@ -83,15 +89,15 @@ impl Scenario {
         }
         outcome.stacks_after = stage.stacks();
         outcome.unfinished = stage.requests.keys().cloned().collect();
-        Ok(Played { outcome, irps_out: stage.m.irps_out(), stop: stopped })
+        Ok(Played { outcome, stage, stop: stopped })
     }
 }
 
 /// A scenario that was played.
-pub(crate) struct Played {
+pub(crate) struct Played<'s> {
     pub(crate) outcome: Outcome,
-    /// How many IRPs are with a driver at the end.
-    pub(crate) irps_out: usize,
+    /// What is left of it all.
+    pub(crate) stage: Stage<'s>,
     /// What stopped the machine.
     pub(crate) stop: Option<Stop>,
 }

@@ -26,12 +26,12 @@ pub(super) struct Out {
 }
 
 /// Everything that steps act on.
-pub(super) struct Stage<'s> {
+pub(crate) struct Stage<'s> {
     pub(super) scenario: &'s Scenario,
-    pub(super) m: Machine,
+    pub(crate) m: Machine,
     /// Every framework driver with its name.
-    pub(super) drivers: Vec<(String, Driver)>,
-    pub(super) buses: Vec<DevNode>,
+    pub(crate) drivers: Vec<(String, Driver)>,
+    pub(crate) buses: Vec<DevNode>,
     pub(super) handles: BTreeMap<String, FileObject>,
     /// The scenario's own handles, by bus and whether they are overlapped.
     pub(super) own_handles: BTreeMap<(usize, bool), FileObject>,
@@ -53,6 +53,17 @@ pub(super) struct Names {
 }
 
 impl<'s> Stage<'s> {
+    /// All handles that a program has, which has them no more.
+    pub(crate) fn take_handles(&mut self) -> Vec<FileObject> {
+        let handles = std::mem::take(&mut self.handles).into_values();
+        handles.chain(std::mem::take(&mut self.own_handles).into_values()).collect()
+    }
+
+    /// The readers' drivers.
+    pub(crate) fn reader_drivers(&self) -> &[(String, Driver)] {
+        &self.drivers[self.scenario.bus.len().min(self.drivers.len())..]
+    }
+
     /// Everything but the machine.
     pub(super) fn names(&self) -> Names {
         Names {
