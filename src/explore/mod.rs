@@ -157,7 +157,10 @@ impl fmt::Display for Found {
         writeln!(f, "{}", self.failure)?;
         writeln!(f, "  schedule {}, of {} choices", self.schedule, self.choices)?;
         for Turn { at, left, ddi, to } in &self.turns {
-            writeln!(f, "  {at:>5}  {left}, at {ddi}: {to} runs")?;
+            match left.as_str() {
+                "" => writeln!(f, "  {at:>5}  at the beginning: {to} runs")?,
+                left => writeln!(f, "  {at:>5}  {left}, at {ddi}: {to} runs")?,
+            }
         }
         Ok(())
     }

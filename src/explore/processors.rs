@@ -22,7 +22,7 @@ pub(super) type Code = Box<dyn FnOnce(&mut Machine) + Send>;
 pub struct Turn {
     /// Which choice it was.
     pub at: u32,
-    /// What ran.
+    /// What ran; nothing, at the beginning.
     pub left: String,
     /// The DDI that it was in.
     pub ddi: &'static str,
@@ -149,7 +149,7 @@ impl Run {
             keys: Vec::new(),
         };
         let run = Arc::new(Run { crew: Arc::clone(crew), state: Mutex::new(state) });
-        let comes = run.lock().add("the test".to_owned(), Key(0));
+        let comes = run.lock().add(String::new(), Key(0));
         run.lock().strands[HOME].status = Status::Done;
         m.set_processors(Some(Arc::new(Handle(Arc::clone(&run)))));
         run.hand_on(m);

@@ -186,11 +186,12 @@ impl Scenario {
         Ok(Tried { fault: Fault::PulledOut(reader, explored.schedules), failure })
     }
 
+    /// The readers that the steps send something to, with their buses.
     fn readers(&self) -> Vec<(String, u32)> {
-        let readers = self.bus.iter().flat_map(|bus| {
-            let plugged = bus.reader.iter().filter(|reader| reader.plugged);
-            plugged.map(|reader| (bus.name().to_owned(), *reader.id.get_ref()))
-        });
+        let readers = self
+            .bus
+            .iter()
+            .flat_map(|bus| bus.reader.iter().map(|reader| (bus.name().to_owned(), *reader.id.get_ref())));
         let used: Vec<u32> = self.step.iter().flat_map(Step::actions).filter_map(reader_of).collect();
         readers.filter(|(_, reader)| used.contains(reader)).collect()
     }
@@ -223,5 +224,39 @@ fn judge(played: Played<'_>, normal: &Remains) -> Option<String> {
     match leaks::remove_everything(stage) {
         Ok(remains) => remains.more_than(normal),
         Err(failure) => Some(failure.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE_REQUEST: &str = r#"
+        bus = [{ name = "vbus", extra_stack = 3, reader = [{ id = 7 }] }]
+        step = [{ forward = { reader = 7, input = "00 B0 81 00 00" } }]
+    "#;
+
+    /// What a program sees of its request to a reader with this fault, and when.
+    fn with(fault: DeviceFault) -> (NtStatus, Ticks) {
+        let scenario = Scenario::parse("faults.toml", ONE_REQUEST).unwrap();
+        let outcome = scenario.play(None, |stage| fault.inject(stage)).unwrap().outcome;
+        (outcome.steps[0].status.unwrap().0, Ticks(outcome.steps[0].at_ticks))
+    }
+
+    #[test]
+    fn an_injected_error_reaches_the_program() {
+        for status in ERRORS {
+            assert_eq!(with(DeviceFault::Error(status)).0, status);
+        }
+    }
+
+    #[test]
+    fn a_late_answer_comes_when_its_time_has_passed() {
+        assert_eq!(with(DeviceFault::Late(LATE)), (STATUS_SUCCESS, LATE));
+    }
+
+    #[test]
+    fn a_request_that_is_never_answered_ends_when_the_program_gives_up() {
+        assert_eq!(with(DeviceFault::Never), (STATUS_CANCELLED, Ticks(0)));
     }
 }
