@@ -47,7 +47,8 @@ fn both_twins_go_well_undisturbed_and_the_repaired_one_in_every_schedule() {
 fn parts_of_an_exploration_are_put_together() {
     let results = file("parts.jsonl");
     let how_far = ["--format", "json", "--preemptions", "1", "--seeds", "90"];
-    let parts = ["1/3", "2/3", "3/3"].map(|part| vbus(&[&["explore", WRONG, "--shard", part], &how_far[..]].concat()).1);
+    let parts =
+        ["1/3", "2/3", "3/3"].map(|part| vbus(&[&["explore", WRONG, "--shard", part], &how_far[..]].concat()).1);
     let whole = vbus(&[&["explore", WRONG], &how_far[..]].concat());
     fs::write(&results, parts.concat()).unwrap();
     let (code, text, _) = vbus(&["explore", WRONG, "--merge", &results]);
