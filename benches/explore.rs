@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::time::Instant;
 
 use vbus::explore::{Failure, Options, Race, explore};
-use vbus::wdf::{Attributes, Deletable, Dispatch, Driver, DriverConfig, Handle, Queue, Request};
+use vbus::wdf::{Attributes, Deletable, Dispatch, Driver, DriverConfig, Queue, Request};
 use vbus::wdm::constants::*;
 use vbus::wdm::{Context, Installation, IoctlCode, Machine, OpenOptions};
 

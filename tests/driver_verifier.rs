@@ -8,8 +8,8 @@ use common::{READ_CARD, card_text, exchange};
 use vbus::Setup;
 use vbus::wdm::constants::*;
 use vbus::wdm::{
-    Context, Control, DeviceObject, Irp, Irql, Machine, Major, NtStatus, PnpMinor, Severity, Stop, Ticks,
-    VerifierOptions,
+    Access, Context, Control, ControlRequest, DeviceObject, Event, IoType, IoctlCode, Irp, Irql, Machine, Major,
+    Method, NtStatus, PnpMinor, Severity, Span, Stop, Ticks, TransferRequest, VerifierOptions,
 };
 
 /// A stack of three plain devices: the lowest completes with success, unless it is told to hold, and the middle one is
@@ -50,7 +50,7 @@ fn middle(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
     }
 }
 
-fn build(m: &mut Machine) -> Stack {
+fn stack(m: &mut Machine) -> Stack {
     m.add_extension(World::default());
     let [bottom, middle, top] = [("bottom", bottom as _), ("middle", middle as _), ("top", skip as _)].map(
         |(name, dispatch): (&str, fn(&mut Machine, DeviceObject, Irp) -> NtStatus)| {
@@ -86,6 +86,7 @@ fn goes_on(_: &mut Machine, _: Option<DeviceObject>, _: Irp, _: Context) -> NtSt
 }
 
 fn never_called(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
     irp.complete_with(m, STATUS_CANCELLED, 0);
 }
 
@@ -112,6 +113,7 @@ const WRONGS: &[(u32, Wrong)] = &[
         irp.free(m);
         irp.free(m);
     }),
+    (0x02, |m, stack| build(m, stack, None).free(m)),
     (0x03, |m, stack| {
         let irp = m.allocate_irp(3).unwrap();
         irp.free(m);
@@ -138,6 +140,19 @@ const WRONGS: &[(u32, Wrong)] = &[
             irp.complete_with(m, STATUS_SUCCESS, 0)
         });
     }),
+    (0x08, |m, stack| {
+        m[stack.top].io_type = IoType::Direct;
+        let nothing = TransferRequest { major: Major::Read, buffer: Some(Span::null(8)), offset: 0 };
+        let irp = m.build_asynchronous_fsd_request(stack.top, nothing);
+        assert_eq!(irp, Err(STATUS_INSUFFICIENT_RESOURCES));
+    }),
+    (0x09, |m, stack| {
+        let code = IoctlCode::new(0x8000, 1, Method::OutDirect, Access::ANY);
+        let nothing = ControlRequest { code, output: Some(Span::null(8)), ..ControlRequest::default() };
+        let block = m.create_status_block();
+        let irp = m.build_device_io_control_request(stack.top, nothing, None, block);
+        assert_eq!(irp, Err(STATUS_INSUFFICIENT_RESOURCES));
+    }),
     (0x0E, |m, stack| {
         does(m, stack, |m, _, irp| {
             m.set_irql(Irql::Device);
@@ -145,8 +160,10 @@ const WRONGS: &[(u32, Wrong)] = &[
         });
     }),
     (0x10, |m, stack| {
+        let irp = m.allocate_irp(3).unwrap();
+        m[irp].next_mut().major = Major::DeviceControl;
         m.set_irql(Irql::Device);
-        send(m, stack, Major::DeviceControl);
+        irp.call_driver(m, stack.top);
     }),
     (0x201, |m, stack| stack.middle.delete(m)),
     (0x202, |m, stack| stack.bottom.detach(m)),
@@ -344,11 +361,29 @@ const WRONGS: &[(u32, Wrong)] = &[
         stack.bottom.delete(m);
         stack.bottom.delete(m);
     }),
+    (0x302, |m, stack| {
+        let irp = build(m, stack, None);
+        m.set_irql(Irql::Apc);
+        irp.call_driver(m, stack.top);
+    }),
+    (0x307, |m, stack| {
+        let event = m.create_event();
+        event.set(m);
+        m.extension_mut::<World>().holds = true;
+        build(m, stack, Some(event)).call_driver(m, stack.top);
+    }),
     (0x310, |m, stack| {
         m.extension_mut::<World>().holds = true;
         send(m, stack, Major::DeviceControl).reuse(m, STATUS_SUCCESS);
     }),
+    (0x311, |m, stack| build(m, stack, None).reuse(m, STATUS_SUCCESS)),
 ];
+
+/// A control request that a driver builds in its thread.
+fn build(m: &mut Machine, stack: &Stack, event: Option<Event>) -> Irp {
+    let block = m.create_status_block();
+    m.build_device_io_control_request(stack.top, ControlRequest::default(), event, block).unwrap()
+}
 
 fn query_capabilities(m: &mut Machine, stack: &Stack, status: NtStatus) {
     let irp = m.allocate_irp(3).unwrap();
@@ -361,7 +396,7 @@ fn query_capabilities(m: &mut Machine, stack: &Stack, status: NtStatus) {
 /// How a run of a driver ends.
 fn outcome(wrong: Wrong, options: Option<VerifierOptions>) -> (Result<(), Stop>, Vec<String>) {
     let mut m = Machine::new();
-    let stack = build(&mut m);
+    let stack = stack(&mut m);
     if let Some(options) = options {
         m.verify_drivers(options);
     }
@@ -417,7 +452,7 @@ fn a_completion_routine_returns_at_the_level_at_which_it_was_called() {
         STATUS_MORE_PROCESSING_REQUIRED
     }
     let mut m = Machine::new();
-    let stack = build(&mut m);
+    let stack = stack(&mut m);
     m.verify_drivers(VerifierOptions::default());
     let stop = m.run(|m| {
         let irp = m.allocate_irp(3).unwrap();
@@ -434,13 +469,13 @@ fn the_virtual_bus_and_its_readers_break_no_rule() {
     for force_pending in [false, true] {
         let mut vbus = Setup::default().bus_extra_stack(3).build().unwrap();
         vbus.machine.verify_drivers(VerifierOptions { force_pending, ignore: true });
-        let mut service = vbus.service().unwrap();
+        let service = vbus.service().unwrap();
         service.plug_in(&mut vbus.machine, vbus::bus::ReaderId(8)).unwrap();
         vbus.machine.advance(Ticks::from_millis(10)).unwrap();
         service.close(&mut vbus.machine).unwrap();
         let (result, answer) = exchange(&mut vbus, 8, READ_CARD);
         assert_eq!((result.status, answer), (STATUS_SUCCESS, card_text(8)));
-        let mut service = vbus.service().unwrap();
+        let service = vbus.service().unwrap();
         service.unplug(&mut vbus.machine, vbus::bus::ReaderId(8)).unwrap();
         service.close(&mut vbus.machine).unwrap();
         let broken = vbus.machine.verifier_findings().iter().filter(|finding| finding.severity != Severity::Warning);
@@ -457,7 +492,7 @@ fn a_forced_pending_completion_comes_when_the_sender_was_told_status_pending() {
     }
     for force_pending in [false, true] {
         let mut m = Machine::new();
-        let stack = build(&mut m);
+        let stack = stack(&mut m);
         m.add_extension(Vec::<String>::new());
         m.verify_drivers(VerifierOptions { force_pending, ..VerifierOptions::default() });
         m.run(|m| {

@@ -5,7 +5,7 @@ mod common;
 use vbus::iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest, SentIo, TargetState};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{Context, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Stop, Ticks};
+use vbus::wdm::{Context, DeviceObject, Installation, IoctlCode, Irp, Machine, Major, NtStatus, Stop, Ticks};
 
 const CODE: IoctlCode = IoctlCode(0x0022_0003);
 
@@ -41,7 +41,7 @@ fn bench() -> Bench {
     let holder = machine.create_driver("holder");
     holder.set_all_majors(&mut machine, |m, _, irp| {
         irp.mark_pending(m);
-        irp.set_cancel_routine(m, Some(|m, _, irp| let_go(m, irp, STATUS_CANCELLED)));
+        irp.set_cancel_routine(m, Some(cancelled));
         m.extension_mut::<Seen>().held.push(irp);
         STATUS_PENDING
     });
@@ -63,6 +63,11 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
     let device = init.create(m, Attributes::none())?;
     driver.allocate_context(m, Attributes::none().context(Created(device)))?;
     Ok(())
+}
+
+fn cancelled(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
+    let_go(m, irp, STATUS_CANCELLED);
 }
 
 fn let_go(m: &mut Machine, irp: Irp, status: NtStatus) {

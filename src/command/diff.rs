@@ -70,6 +70,10 @@ pub(super) fn run(options: &Options, format: Format) -> anyhow::Result<Verdict> 
     Ok(verdict)
 }
 
+fn is_one_sided(row: &Row) -> bool {
+    matches!(row, Row::Different { a: None, .. } | Row::Different { b: None, .. })
+}
+
 fn result(step: &StepOutcome) -> String {
     match (&step.stop, step.status) {
         (Some(stop), _) => stop.text().to_owned(),
@@ -101,13 +105,18 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
+    /// How many rows in a row are shown that only one log has.
+    fn one_sided_most(&self) -> usize {
+        8 + self.context
+    }
+
     fn write_rows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let different = |at: &usize| matches!(self.rows[*at], Row::Different { .. });
         let near = |at: usize| {
             let around = at.saturating_sub(self.context)..self.rows.len().min(at + self.context + 1);
             around.into_iter().any(|at| different(&at))
         };
-        let mut hidden = 0;
+        let (mut hidden, mut one_sided) = (0, 0);
         for (at, row) in self.rows.iter().enumerate() {
             if !near(at) {
                 hidden += 1;
@@ -117,6 +126,14 @@ impl Difference {
                 writeln!(f, "{DIM}    ... {} the same{PLAIN}", count(hidden, "line"))?;
             }
             hidden = 0;
+            one_sided = if is_one_sided(row) { one_sided + 1 } else { 0 };
+            if one_sided > self.one_sided_most() {
+                if !self.rows.get(at + 1).is_some_and(is_one_sided) {
+                    let more = count(one_sided - self.one_sided_most(), "more line");
+                    writeln!(f, "{DIM}    ... {more} that only one log has{PLAIN}")?;
+                }
+                continue;
+            }
             match row {
                 Row::Same { both } => self.write_pair(f, ' ', both, both, (DIM, PLAIN))?,
                 Row::Different { a: Some(a), b: Some(b) } => self.write_pair(f, '|', a, b, ("", ""))?,

@@ -6,6 +6,7 @@ mod explore;
 mod faults;
 mod junit;
 mod picture;
+mod report;
 mod run;
 mod sweep;
 mod text;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use vbus::{Scenario, repro};
+use vbus::{Scenario, apdu, explain, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -48,6 +49,13 @@ enum Command {
     Explore(explore::Options),
     /// Try short memory, wrong, late and absent answers, pended requests and pulled-out readers on a scenario
     Faults(faults::Options),
+    /// Run a scenario and draw what happened: one self-contained HTML page, with every request's way through the stacks
+    Report(report::Options),
+    /// Send command APDUs through bus, target and reader to a card, without any service
+    Apdu(apdu::Options),
+    /// Make readers with cards real PC/SC readers on this machine
+    #[cfg(unix)]
+    Serve(vbus::serve::Options),
     /// Print the JSON schema of scenario files, for editors
     Schema,
     /// Print completions for a shell
@@ -55,6 +63,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Read a WDF log or other debugger text, say what failed first and why, and what to do
+    Explain(explain::Options),
 }
 
 /// For people, or for programs.
@@ -121,6 +131,17 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Sweep(options) => sweep::run(options, format),
         Command::Explore(options) => explore::run(options, format),
         Command::Faults(options) => faults::run(options, format),
+        Command::Report(options) => report::run(options, format),
+        Command::Apdu(options) => {
+            let session = apdu::run(options)?;
+            print(format, &session, &session)?;
+            Ok(if session.is_answered() { Verdict::AsExpected } else { Verdict::NotAsExpected })
+        }
+        #[cfg(unix)]
+        Command::Serve(options) => {
+            vbus::serve::run(options)?;
+            Ok(Verdict::AsExpected)
+        }
         Command::Schema => {
             println!("{:#}", Scenario::schema().as_value());
             Ok(Verdict::AsExpected)
@@ -128,6 +149,11 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut std::io::stdout());
             Ok(Verdict::AsExpected)
+        }
+        Command::Explain(options) => {
+            let explanation = explain::run(options)?;
+            print(format, &explanation, &explanation)?;
+            Ok(if explanation.is_empty() { Verdict::NotAsExpected } else { Verdict::AsExpected })
         }
     }
 }

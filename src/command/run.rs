@@ -158,13 +158,8 @@ fn write_stack(f: &mut dyn Write, stack: &DeviceStack) -> fmt::Result {
 
 fn write_step(f: &mut dyn Write, step: &StepOutcome, lines: Lines) -> fmt::Result {
     let (style, mark) = if step.failures.is_empty() { (GREEN, "ok  ") } else { (RED, "FAIL") };
-    let result = match (&step.stop, step.status) {
-        (Some(stop), _) => stop.text().to_owned(),
-        (None, Some(status)) => status.to_string(),
-        (None, None) => "not reached".to_owned(),
-    };
     let mut text = String::new();
-    write_wrapped(&mut text, &format!("  {mark} "), "       ", &format!("{}: {result}", step.name))?;
+    write_wrapped(&mut text, &format!("  {mark} "), "       ", &format!("{}: {}", step.name, step.came_to()))?;
     write!(f, "{}", text.replacen(mark, &format!("{style}{mark}{PLAIN}"), 1))?;
     if let Some(output) = step.output.as_ref().filter(|output| !output.0.is_empty()) {
         write_wrapped(f, "       -> ", "          ", &output.to_string())?;

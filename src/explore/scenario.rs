@@ -17,7 +17,7 @@ impl Scenario {
     }
 
     fn play_once(&self, race: &mut Race) -> Result<(), Failure> {
-        let Played { outcome, stage, stop } = self.play(Some(race), |_| {}).map_err(|error| error.to_string())?;
+        let Played { outcome, stage, stop, .. } = self.play(Some(race), |_| {}).map_err(|error| error.to_string())?;
         let irps_out = stage.m.irps_out();
         let failed = outcome.steps.iter().find_map(|step| Some((step, step.failures.first()?)));
         match (failed, stop) {

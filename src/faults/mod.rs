@@ -212,7 +212,7 @@ fn spanned<T>(value: T) -> toml::Spanned<T> {
 
 /// What a fault broke, if anything.
 fn judge(played: Played<'_>, normal: &Remains) -> Option<String> {
-    let Played { outcome, mut stage, stop } = played;
+    let Played { outcome, mut stage, stop, .. } = played;
     if let Some(stop) = stop {
         return Some(stop.to_string());
     }

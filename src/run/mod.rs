@@ -12,6 +12,7 @@ use thiserror::Error;
 use vbus_wdm::Stop;
 
 use crate::explore::Race;
+use crate::report;
 use crate::scenario::step::{Action, Step};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::setup::SetupError;
@@ -35,18 +36,38 @@ impl Scenario {
     /// # Errors
     /// [`RunError`] if there is nothing to play. A machine that stops is not an error: the outcome tells it.
     pub fn run(&self) -> Result<Outcome, RunError> {
+        self.play_scheduled(false).map(|played| played.outcome)
+    }
+
+    /// Plays the scenario, and records everything from its first step on.
+    ///
+    /// # Errors
+    /// As [`Scenario::run`].
+    pub fn record(&self) -> Result<(Outcome, report::Record), RunError> {
+        self.play_scheduled(true).map(|played| (played.outcome, played.record.unwrap_or_default()))
+    }
+
+    fn play_scheduled(&self, recorded: bool) -> Result<Played<'_>, RunError> {
         self.check()?;
-        let played = match &self.schedule {
-            None => self.play(None, |_| {})?,
-            Some(schedule) => self.play(Some(&mut Race::replaying(schedule.clone())), |_| {})?,
-        };
-        Ok(played.outcome)
+        match &self.schedule {
+            None => self.play_recorded(recorded, None, |_| {}),
+            Some(schedule) => self.play_recorded(recorded, Some(&mut Race::replaying(schedule.clone())), |_| {}),
+        }
     }
 
     /// Plays a scenario that was checked. With a `race`, neighbouring steps with threads race in it. `prepare` has the
     /// stage before the first step.
     pub(crate) fn play(
         &self,
+        race: Option<&mut Race>,
+        prepare: impl FnOnce(&mut Stage<'_>),
+    ) -> Result<Played<'_>, RunError> {
+        self.play_recorded(false, race, prepare)
+    }
+
+    fn play_recorded(
+        &self,
+        recorded: bool,
         mut race: Option<&mut Race>,
         prepare: impl FnOnce(&mut Stage<'_>),
     ) -> Result<Played<'_>, RunError> {
@@ -63,13 +84,23 @@ impl Scenario {
         if let Some(stop) = &stopped {
             outcome.stop = Some(Stopped::of(stop));
         }
+        if recorded {
+            report::start(&mut stage.m, &self.title);
+        }
         prepare(&mut stage);
         let mut steps = &self.step[..];
         while let Some((step, others)) = steps.split_first() {
             let racing = steps.iter().take_while(|step| step.thread.is_some()).count();
             if let (Some(race), 1.., None) = (&mut race, racing, &stopped) {
+                if recorded {
+                    report::action(&mut stage.m, "a race");
+                }
                 let results;
                 (results, stopped) = race::play(&mut stage, &steps[..racing], race);
+                if recorded {
+                    let well = results.iter().all(|result| result.failures.is_empty());
+                    report::outcome(&mut stage.m, "the end of the race".to_owned(), Some(well));
+                }
                 outcome.steps.extend(results);
                 steps = &steps[racing..];
             } else {
@@ -79,7 +110,15 @@ impl Scenario {
                 let mut result = StepOutcome::of(step, action);
                 match &stopped {
                     Some(_) => result.failures.push("the machine had stopped before this step".to_owned()),
-                    None => stopped = play(&mut stage, step, action, &mut result),
+                    None => {
+                        if recorded {
+                            report::action(&mut stage.m, &result.name);
+                        }
+                        stopped = play(&mut stage, step, action, &mut result);
+                        if recorded {
+                            report::outcome(&mut stage.m, result.came_to(), Some(result.failures.is_empty()));
+                        }
+                    }
                 }
                 outcome.steps.push(result);
             }
@@ -89,13 +128,16 @@ impl Scenario {
         }
         outcome.stacks_after = stage.stacks();
         outcome.unfinished = stage.requests.keys().cloned().collect();
-        Ok(Played { outcome, stage, stop: stopped })
+        let record = recorded.then(|| report::finish(&mut stage.m));
+        Ok(Played { outcome, record, stage, stop: stopped })
     }
 }
 
 /// A scenario that was played.
 pub(crate) struct Played<'s> {
     pub(crate) outcome: Outcome,
+    /// What was recorded, if it was to be.
+    pub(crate) record: Option<report::Record>,
     /// What is left of it all.
     pub(crate) stage: Stage<'s>,
     /// What stopped the machine.

@@ -136,6 +136,8 @@ pub enum TravelStep {
     Complete,
     /// A completion routine runs.
     Routine,
+    /// It is cancelled.
+    Cancel,
     /// The walk up passed the last location.
     Done,
     /// It is freed.
@@ -210,6 +212,17 @@ impl StepOutcome {
             stop: None,
             reason: None,
             failures: Vec::new(),
+        }
+    }
+}
+
+impl StepOutcome {
+    /// What it came to, in a word: the status, or what stopped the machine.
+    pub fn came_to(&self) -> String {
+        match (&self.stop, self.status) {
+            (Some(stop), _) => stop.text().to_owned(),
+            (None, Some(status)) => status.to_string(),
+            (None, None) => "not reached".to_owned(),
         }
     }
 }
@@ -294,6 +307,7 @@ impl Stage<'_> {
             IrpStep::Call { device, major } => (TravelStep::Call, Some(device), Some(major.name())),
             IrpStep::Complete { owner } => (TravelStep::Complete, owner, None),
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
+            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
         };

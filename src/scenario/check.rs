@@ -27,9 +27,8 @@ impl Scenario {
             let place = or_nowhere(step.place.as_ref());
             let mut actions = step.actions();
             let Some(action) = actions.next() else {
-                return Err(
-                    place.error(format!("the step has no action: it needs one of {}", Step::ACTIONS.join(", ")))
-                );
+                let help = format!("an action is one of {}", Step::ACTIONS.join(", "));
+                return Err(place.error_with_help("the step has no action", help));
             };
             if let Some(second) = actions.next() {
                 let (first, second) = (action.key(), second.key());
@@ -128,7 +127,8 @@ impl Scenario {
         let found = self.bus_index(named.as_ref().map(|name| name.get_ref().as_str()));
         found.ok_or_else(|| match named {
             Some(name) => {
-                place.within(name.span()).unknown("bus", name.get_ref(), self.bus.iter().map(|bus| bus.name()))
+                let message = format!("there is no bus `{}`", name.get_ref());
+                place.within(name.span()).unknown(message, name.get_ref(), self.bus.iter().map(|bus| bus.name()))
             }
             None if self.bus.is_empty() => place.error("the scenario has no bus: begin one with [[bus]]"),
             None => {
@@ -150,8 +150,8 @@ impl Scenario {
             return Ok(());
         }
         let ids: Vec<String> = bus.reader.iter().map(|reader| reader.id.get_ref().to_string()).collect();
-        let what = format!("reader of `{}`", bus.name());
-        Err(place.within(reader.span()).unknown(&what, &reader.get_ref().to_string(), ids.iter().map(String::as_str)))
+        let message = format!("`{}` has no reader {}", bus.name(), reader.get_ref());
+        Err(place.within(reader.span()).unknown(message, &reader.get_ref().to_string(), ids.iter().map(String::as_str)))
     }
 }
 
@@ -174,7 +174,8 @@ fn known_name(place: &Place, what: &str, name: &Spanned<String>, known: &BTreeSe
     if known.contains(name.get_ref().as_str()) {
         return Ok(());
     }
-    Err(place.within(name.span()).unknown(what, name.get_ref(), known.iter().copied()))
+    let message = format!("no step before this one names a {what} `{}`", name.get_ref());
+    Err(place.within(name.span()).unknown(message, name.get_ref(), known.iter().copied()))
 }
 
 fn add_request<'s>(

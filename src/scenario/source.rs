@@ -88,16 +88,25 @@ impl Place {
         ScenarioError::Wrong(Box::new(Wrong { message: message.into(), place: self.clone(), help: None }))
     }
 
-    /// An error here about a name that is not known, with the nearest one of those that are.
-    pub fn unknown<'a>(&self, what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> ScenarioError {
+    /// An error here, with what to write instead.
+    pub(crate) fn error_with_help(&self, message: impl Into<String>, help: impl Into<String>) -> ScenarioError {
+        let (message, help) = (message.into(), Some(help.into()));
+        ScenarioError::Wrong(Box::new(Wrong { message, place: self.clone(), help }))
+    }
+
+    /// An error here about a name that is none of those that are known: the nearest of them is the help.
+    pub(crate) fn unknown<'a>(
+        &self,
+        message: impl Into<String>,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> ScenarioError {
         let known: Vec<&str> = known.into_iter().collect();
-        let help = match (closest(name, known.iter().copied()), known.as_slice()) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, []) => format!("the file has no {what}"),
-            (None, known) => format!("there is {}", list(known)),
-        };
-        let message = format!("there is no {what} `{name}`");
-        ScenarioError::Wrong(Box::new(Wrong { message, place: self.clone(), help: Some(help) }))
+        match (closest(name, known.iter().copied()), known.as_slice()) {
+            (Some(near), _) => self.error_with_help(message, format!("did you mean `{near}`?")),
+            (None, []) => self.error(message),
+            (None, known) => self.error_with_help(message, format!("there is {}", list(known))),
+        }
     }
 }
 
@@ -130,7 +139,7 @@ pub(crate) fn from_toml(source: &Arc<Source>, error: &toml::de::Error) -> Scenar
 fn with_nearest(message: &str) -> (String, Option<String>) {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    let (Some(name), true) = (quoted.next(), unknown) else { return (message.trim_end().to_owned(), None) };
+    let (Some(name), true) = (quoted.next(), unknown) else { return (in_words(message.trim_end()), None) };
     let known: Vec<&str> = quoted.collect();
     let what = if message.starts_with("unknown field") { "key" } else { "choice" };
     let help = match closest(name, known.iter().copied()) {
@@ -138,6 +147,24 @@ fn with_nearest(message: &str) -> (String, Option<String>) {
         None => format!("there is {}", list(&known)),
     };
     (format!("there is no {what} `{name}` here"), Some(help))
+}
+
+/// Serde names the types of Rust, which are no words of a scenario.
+fn in_words(message: &str) -> String {
+    if let Some(name) = message.strip_prefix("missing field ") {
+        return format!("the key {name} is missing here");
+    }
+    let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let wanted = match expected {
+        "i8" => "a whole number from -128 to 127".to_owned(),
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" | "usize" => "a whole number, 0 or more".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        other => other.to_owned(),
+    };
+    let found = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "));
+    let Some(found) = found else { return message.to_owned() };
+    format!("{wanted} was expected here, and not {found}")
 }
 
 fn list(names: &[&str]) -> String {

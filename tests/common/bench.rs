@@ -204,13 +204,18 @@ fn arrive(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
         Lower::Does(act) => act(m, device, irp),
         Lower::Holds | Lower::HoldsDeaf => {
             if matches!(lower, Lower::Holds) {
-                irp.set_cancel_routine(m, Some(|m, _, irp| let_go(m, irp, STATUS_CANCELLED, 0)));
+                irp.set_cancel_routine(m, Some(cancelled));
             }
             irp.mark_pending(m);
             m.extension_mut::<World>().held.push(irp);
             STATUS_PENDING
         }
     }
+}
+
+fn cancelled(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
+    let_go(m, irp, STATUS_CANCELLED, 0);
 }
 
 fn let_go(m: &mut Machine, irp: Irp, status: NtStatus, information: u64) {
@@ -342,7 +347,7 @@ impl Bench {
 }
 
 /// Replaces the 16 digits of every address by its name, or by a question mark.
-fn with_names(text: &str, names: &[(u64, &str)]) -> String {
+pub fn with_names(text: &str, names: &[(u64, &str)]) -> String {
     let mut named = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(next) = rest.chars().next() {

@@ -379,6 +379,7 @@ fn function_io(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
 }
 
 fn cancel_routine(m: &mut Machine, device: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
     let device = device.map_or(0, DeviceObject::address);
     let (device, shown) = (name_of(m, device), irp_name(m, irp));
     record(m, format!("cancelRoutine {device} {shown}"));

@@ -473,6 +473,7 @@ fn arrive(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
 }
 
 fn cancel_routine(m: &mut Machine, device: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
     let device = device.map_or(0, DeviceObject::address);
     let (device, name) = (name_of(m, device), irp_name(m, irp));
     record(m, format!("cancelRoutine {device} {name}"));

@@ -239,10 +239,15 @@ fn pdo_power(m: &mut Machine, pdo: DeviceObject, irp: Irp) -> NtStatus {
         }
         (Some(PowerMinor::WaitWake), _) => {
             irp.mark_pending(m);
-            irp.set_cancel_routine(m, Some(|m, _, irp| _ = irp.complete_with(m, STATUS_CANCELLED, 0)));
+            irp.set_cancel_routine(m, Some(wait_wake_cancelled));
             m.extension_mut::<Bench>().wait_wake = Some(irp);
             STATUS_PENDING
         }
         _ => irp.complete_with(m, STATUS_SUCCESS, 0),
     }
+}
+
+fn wait_wake_cancelled(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
+    irp.complete_with(m, STATUS_CANCELLED, 0);
 }

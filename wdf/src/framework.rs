@@ -11,6 +11,7 @@ use crate::queue::{Queue, QueueBody};
 use crate::request::{Parts, Request, RequestBody};
 use crate::trace::Site;
 use crate::verifier;
+use crate::watch::RequestHook;
 
 /// Everything that the framework keeps on a machine.
 #[derive(Default)]
@@ -22,8 +23,12 @@ pub(crate) struct Framework {
     pub(crate) general: Slab<GeneralBody>,
     /// Whether a driver tracks handles, and so has a line of every state of an object.
     pub(crate) tracks_handles: bool,
+    /// Whether somebody wants to hear of a driver's broken rules.
+    pub(crate) checks_rules: bool,
     /// How many records there were in all drivers' logs.
     pub(crate) moment: u64,
+    /// Who watches requests change hands.
+    pub(crate) request_hook: Option<RequestHook>,
     /// Where the entries of all child lists lie: memory that was freed is used again.
     pub(crate) child_entry_places: Slab<()>,
 }

@@ -63,6 +63,7 @@ impl Machine {
 
     #[cold]
     fn pass_allocation_point(&mut self, ddi: &'static str) -> Result<(), NtStatus> {
+        self.limit_irql(ddi);
         self.allocations.as_mut().map_or(Ok(()), |points| points.pass(ddi))
     }
 }

@@ -4,7 +4,7 @@ use crate::device::{DeviceObject, Dispatch};
 use crate::irp::{CompletionRoutine, Control, IoStatus, Irp, Origin, Parameters};
 use crate::machine::Machine;
 use crate::observe::Step;
-use crate::schedule::{Context, Irql};
+use crate::schedule::Context;
 use crate::status::{NtStatus, constants::*};
 use crate::user;
 
@@ -84,9 +84,7 @@ impl Irp {
     #[cold]
     fn complete_watched(self, m: &mut Machine, stack_count: i8, slot: i8, owner: Option<DeviceObject>) {
         self.check_completion(m);
-        if m.irql() > Irql::Dispatch {
-            m.undefined("IoCompleteRequest", "IoCompleteRequest is called at IRQL <= DISPATCH_LEVEL");
-        }
+        m.limit_irql("IoCompleteRequest");
         m.observe(self, Step::Complete { owner });
         self.walk_up_watched(m, stack_count, slot);
         m.boundary("IoCompleteRequest returns");
@@ -143,8 +141,14 @@ impl Irp {
         let irp = &mut m[self];
         irp.set_current(stack_count + 2);
         irp.completed = true;
-        if let Origin::User(request) = irp.origin {
-            m.queue_apc(user::second_stage, Context(request.to_word()));
+        match irp.origin {
+            Origin::Driver | Origin::System => {}
+            Origin::User(request) => {
+                let thread = m.user_request(request).thread;
+                m.queue_apc(thread, user::second_stage, Context(request.to_word()));
+            }
+            Origin::Thread(request) => self.finish_built(m, request),
+            Origin::Associated(master) => self.finish_associated(m, master),
         }
     }
 

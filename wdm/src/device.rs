@@ -127,6 +127,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoCreateDevice and DEVICE_OBJECT.
     pub fn create_device(&mut self, driver: DriverObject) -> DeviceObject {
+        self.limit_irql("IoCreateDevice");
         let (id, data) = self.devices.take();
         *data = DeviceData { driver, ..DeviceData::default() };
         DeviceObject(id)
@@ -171,6 +172,7 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoAttachDeviceToDeviceStack.
     pub fn attach_to_stack(self, m: &mut Machine, target: DeviceObject) -> Result<DeviceObject, NtStatus> {
+        m.limit_irql("IoAttachDeviceToDeviceStack");
         let top = target.top_of_stack(m);
         let DeviceData { stack_size, io_type, initializing, removing, .. } = m[top];
         if initializing || removing {
@@ -194,6 +196,7 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoAttachDevice.
     pub fn attach_by_name(self, m: &mut Machine, path: &str) -> Result<DeviceObject, NtStatus> {
+        m.limit_irql("IoAttachDevice");
         let attributes_only = OpenOptions { access: Access::ANY, ..OpenOptions::default() };
         let file = m.open(path, attributes_only, RequestorMode::Kernel)?;
         let related = file.related_device(m).ok_or(STATUS_NO_SUCH_DEVICE);
@@ -204,6 +207,7 @@ impl DeviceObject {
 
     /// `IoDetachDevice`: StackSize stays as it is on both sides. A lower device that was deleted meanwhile goes now.
     pub fn detach(self, m: &mut Machine) {
+        m.limit_irql("IoDetachDevice");
         if m.watched {
             self.check_detach(m);
         }
@@ -217,6 +221,7 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoDeleteDevice; "Removing a Device in a Bus Driver".
     pub fn delete(self, m: &mut Machine) {
+        m.limit_irql("IoDeleteDevice");
         if m.watched {
             self.check_delete(m);
         }

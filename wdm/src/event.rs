@@ -1,7 +1,7 @@
 //! Events: what a thread waits for until somebody else signals it.
 
 use crate::machine::Machine;
-use crate::schedule::{Context, Irql, Ticks};
+use crate::schedule::{Context, Ticks};
 use crate::slab::Id;
 
 /// A KEVENT of the notification kind: once signalled it stays so until it is cleared.
@@ -25,11 +25,7 @@ impl Event {
     ///
     /// Source: Windows driver documentation, KeSetEvent; bug check 0xC4.
     pub fn set(self, m: &mut Machine) {
-        let level = m.irql();
-        if level > Irql::Dispatch {
-            m.verifier_violation([0x80, level as u64, 0, 0], "KeSetEvent");
-            m.undefined("KeSetEvent", "KeSetEvent is called at IRQL <= DISPATCH_LEVEL");
-        }
+        m.limit_irql("KeSetEvent");
         *self.data(m) = true;
     }
 

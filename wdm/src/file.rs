@@ -81,6 +81,7 @@ impl Machine {
     /// Source: ReactOS, IopParseDevice and IopCheckDeviceAndDriver; Windows driver documentation, IRP_MJ_CREATE, and
     /// "Starting a Device" (no create succeeds before START does).
     pub fn open(&mut self, path: &str, options: OpenOptions, mode: RequestorMode) -> Result<FileObject, NtStatus> {
+        self.limit_irql("ZwCreateFile");
         let device = self.resolve(path)?;
         let named = &self[device];
         let top = device.top_of_stack(self);
@@ -120,6 +121,7 @@ impl Machine {
 impl FileObject {
     /// `ZwClose`.
     pub fn close(self, m: &mut Machine) -> NtStatus {
+        m.limit_irql("ZwClose");
         match m.files.get_mut(self.0) {
             Some(file) if file.handle_open => file.handle_open = false,
             _ => return STATUS_INVALID_HANDLE,

@@ -14,7 +14,7 @@ use crate::memory::Span;
 use crate::observe::Step;
 use crate::pnp::{PnpAnswer, PnpParameters};
 use crate::power::PowerParameters;
-use crate::schedule::Context;
+use crate::schedule::{Context, Irql};
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 use crate::user::UserRequest;
@@ -204,6 +204,8 @@ pub(crate) enum Origin {
     User(Id),
     /// A driver, in a thread whose list it is in: the I/O manager frees it.
     Thread(Id),
+    /// A driver, for a part of a master IRP, which is completed with the last of them.
+    Associated(Irp),
     /// The PnP or I/O manager, waiting for it in its own thread.
     System,
 }
@@ -241,6 +243,10 @@ pub struct IrpData {
     pub requestor_mode: RequestorMode,
     /// `Tail.Overlay.DriverContext`: the owning driver's.
     pub driver_context: [u64; 4],
+    /// `CancelIrql`: the level to which a cancel routine releases the cancel spin lock.
+    pub cancel_irql: Irql,
+    /// `AssociatedIrp.IrpCount` of a master IRP: how many associated ones are still to come back.
+    pub irp_count: u32,
     pub(crate) cancel_routine: Option<CancelRoutine>,
     pub(crate) origin: Origin,
     /// The completion walk went past the last location.
@@ -277,6 +283,8 @@ impl IrpData {
         self.cancel = false;
         self.requestor_mode = RequestorMode::Kernel;
         self.driver_context = [0; 4];
+        self.cancel_irql = Irql::Passive;
+        self.irp_count = 0;
         self.cancel_routine = None;
         self.pnp_answer = PnpAnswer::None;
     }
@@ -432,6 +440,7 @@ impl Irp {
     /// `IoFreeIrp`.
     pub fn free(self, m: &mut Machine) {
         if m.watched {
+            m.limit_irql("IoFreeIrp");
             self.check_free(m);
             if self.exists(m) {
                 m.observe(self, Step::Free);
@@ -447,6 +456,7 @@ impl Irp {
     /// Source: Windows driver documentation, IoReuseIrp.
     pub fn reuse(self, m: &mut Machine, status: NtStatus) {
         if m.watched {
+            m.limit_irql("IoReuseIrp");
             self.check_reuse(m);
         }
         let irp = &mut m[self];

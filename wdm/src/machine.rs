@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::allocation::AllocationPoints;
+use crate::build::BuiltRequest;
 use crate::device::{DeviceData, DriverData};
 use crate::file::FileData;
-use crate::irp::IrpData;
+use crate::irp::{IoStatus, IrpData};
 use crate::memory::Block;
 use crate::names::Names;
 use crate::observe::Observer;
@@ -17,6 +18,7 @@ use crate::processors::Processors;
 use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
+use crate::thread::LoggedError;
 use crate::user::UserRequest;
 use crate::verifier::DriverVerifier;
 
@@ -33,6 +35,10 @@ pub struct Machine {
     pub(crate) blocks: Slab<Block>,
     pub(crate) requests: Slab<UserRequest>,
     pub(crate) events: Slab<bool>,
+    pub(crate) status_blocks: Slab<Option<IoStatus>>,
+    pub(crate) built: Slab<BuiltRequest>,
+    pub(crate) cancel_lock_held: bool,
+    pub(crate) error_log: Vec<LoggedError>,
     pub(crate) names: Names,
     pub(crate) pnp: PnpManager,
     pub(crate) power: PowerManager,

@@ -50,6 +50,10 @@ impl Span {
         (end <= self.length).then(|| Span { block: self.block, offset: self.offset + offset, length })
     }
 
+    pub(crate) fn block(self) -> Id {
+        self.block
+    }
+
     fn range(self) -> std::ops::Range<usize> {
         self.offset as usize..self.offset as usize + self.length as usize
     }

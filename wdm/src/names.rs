@@ -98,6 +98,7 @@ impl Machine {
     /// # Errors
     /// As [`Machine::name_device`].
     pub fn create_symbolic_link(&mut self, link: &str, device: DeviceObject) -> Result<(), NtStatus> {
+        self.limit_irql("IoCreateSymbolicLink");
         self.name_device(device, link)
     }
 
@@ -114,6 +115,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoRegisterDeviceInterface.
     pub fn register_interface(&mut self, pdo: DeviceObject, class: Guid, reference: &str) -> Result<String, NtStatus> {
+        self.limit_irql("IoRegisterDeviceInterface");
         self.pnp_was_asked(pdo, PnpRequest::RegisterInterface);
         let path = match DevNode::of(self, pdo) {
             Some(node) => node.instance_path(self),
@@ -145,6 +147,7 @@ impl Machine {
     ///
     /// Source: Windows driver documentation, IoSetDeviceInterfaceState.
     pub fn set_interface_state(&mut self, link: &str, enable: bool) -> Result<(), NtStatus> {
+        self.limit_irql("IoSetDeviceInterfaceState");
         let Some(interface) = self.names.interfaces.iter_mut().find(|interface| interface.link == link) else {
             return Err(STATUS_OBJECT_NAME_NOT_FOUND);
         };

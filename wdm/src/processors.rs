@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::machine::Machine;
 use crate::schedule::{Context, Irql, Routine, Ticks};
+use crate::thread::Thread;
 use crate::verifier::Call;
 
 /// Whoever plays the other processors.
@@ -37,7 +38,7 @@ pub type Until = Box<dyn Fn(&Machine) -> bool + Send>;
 #[derive(Default)]
 pub struct Processor {
     pub(crate) irql: Irql,
-    pub(crate) thread: u32,
+    pub(crate) thread: Thread,
     pub(crate) dpcs: VecDeque<(Routine, Context)>,
     /// The calls that Driver Verifier follows.
     pub(crate) calls: Vec<Call>,
@@ -46,7 +47,7 @@ pub struct Processor {
 impl Processor {
     /// A processor at PASSIVE_LEVEL that runs the thread with this number.
     pub fn of_thread(thread: u32) -> Processor {
-        Processor { thread, ..Processor::default() }
+        Processor { thread: Thread::numbered(thread), ..Processor::default() }
     }
 }
 
@@ -54,6 +55,8 @@ impl Processor {
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
     kind: ReadyKind,
+    /// The thread in which it runs, if that matters.
+    thread: Option<Thread>,
     routine: Routine,
     context: Context,
 }
@@ -94,7 +97,10 @@ impl Ready {
                 m.boundary("KeSetTimer");
                 m.queue_dpc(self.routine, self.context);
             }
-            ReadyKind::Apc | ReadyKind::WorkItem => (self.routine)(m, self.context),
+            ReadyKind::Apc | ReadyKind::WorkItem => match self.thread {
+                Some(thread) => m.in_thread(thread, |m| (self.routine)(m, self.context)),
+                None => (self.routine)(m, self.context),
+            },
         }
     }
 }
@@ -157,12 +163,12 @@ impl Machine {
     pub fn take_ready(&mut self, at: usize) -> Option<Ready> {
         let schedule = &mut self.schedule;
         let apcs = schedule.apcs.len();
-        let (kind, taken) = if at < apcs {
-            (ReadyKind::Apc, schedule.apcs.remove(at))
-        } else {
-            (ReadyKind::WorkItem, schedule.work_items.remove(at - apcs))
-        };
-        taken.map(|(routine, context)| Ready { kind, routine, context })
+        if at < apcs {
+            let (thread, routine, context) = schedule.apcs.remove(at)?;
+            return Some(Ready { kind: ReadyKind::Apc, thread: Some(thread), routine, context });
+        }
+        let (routine, context) = schedule.work_items.remove(at - apcs)?;
+        Some(Ready { kind: ReadyKind::WorkItem, thread: None, routine, context })
     }
 
     /// When the next timer is due.
@@ -174,7 +180,7 @@ impl Machine {
     pub fn take_timer(&mut self) -> Option<Ready> {
         let (timer, (routine, context)) = self.schedule.timers.pop_first()?;
         self.schedule.now = self.schedule.now.max(timer.due);
-        Some(Ready { kind: ReadyKind::Timer, routine, context })
+        Some(Ready { kind: ReadyKind::Timer, thread: None, routine, context })
     }
 }
 

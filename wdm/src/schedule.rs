@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::address::Pool;
 use crate::machine::Machine;
 use crate::processors::Pause;
 use crate::stop::Stop;
+use crate::thread::Thread;
 
 /// A deferred routine. It gets back the word that was queued with it, as a `PVOID` context.
 pub type Routine = fn(&mut Machine, Context);
@@ -69,12 +69,16 @@ pub(crate) struct Schedule {
     pub(crate) now: Ticks,
     timers_set: u64,
     pub(crate) dpcs: VecDeque<(Routine, Context)>,
-    pub(crate) apcs: VecDeque<(Routine, Context)>,
+    pub(crate) apcs: VecDeque<(Thread, Routine, Context)>,
     pub(crate) work_items: VecDeque<(Routine, Context)>,
     pub(crate) timers: BTreeMap<Timer, (Routine, Context)>,
     on_idle: Option<fn(&mut Machine) -> bool>,
-    /// The number of the thread that runs: 0, or 1 in a work item. Who plays other processors numbers their threads.
-    pub(crate) thread: u32,
+    /// The one that runs.
+    pub(crate) thread: Thread,
+    /// How many threads were created.
+    pub(crate) threads: u32,
+    /// How many requests threads issued or built.
+    pub(crate) requests_issued: u64,
 }
 
 impl Machine {
@@ -89,12 +93,6 @@ impl Machine {
         self.schedule.irql = irql;
         self.look_closer();
         self.run_dpcs();
-    }
-
-    /// `KeGetCurrentThread`, as logs print it: one thread runs everything but work items, which have one of their own.
-    #[inline]
-    pub fn current_thread(&self) -> u64 {
-        Pool::Thread.address(self.schedule.thread)
     }
 
     /// The virtual time since the machine was made.
@@ -117,16 +115,18 @@ impl Machine {
 
     /// `IoQueueWorkItem`: runs at PASSIVE_LEVEL when the current code waits or is done.
     pub fn queue_work_item(&mut self, routine: Routine, context: Context) {
+        self.limit_irql("IoQueueWorkItem");
         self.schedule.work_items.push_back((routine, context));
     }
 
     /// `KeInsertQueueApc` for the requesting thread: runs before any work item.
-    pub(crate) fn queue_apc(&mut self, routine: Routine, context: Context) {
-        self.schedule.apcs.push_back((routine, context));
+    pub(crate) fn queue_apc(&mut self, thread: Thread, routine: Routine, context: Context) {
+        self.schedule.apcs.push_back((thread, routine, context));
     }
 
     /// `KeSetTimer` with a DPC, once, `after` from now.
     pub fn set_timer(&mut self, after: Ticks, routine: Routine, context: Context) -> Timer {
+        self.limit_irql("KeSetTimer");
         let schedule = &mut self.schedule;
         let timer = Timer { due: Ticks(schedule.now.0.saturating_add(after.0)), number: schedule.timers_set };
         schedule.timers_set += 1;
@@ -153,6 +153,11 @@ impl Machine {
             }
             m.schedule.now = m.schedule.now.max(end);
         })
+    }
+
+    /// When the next timer fires, for whoever lets time pass as a clock of the world outside does.
+    pub fn next_due(&self) -> Option<Ticks> {
+        self.schedule.timers.first_key_value().map(|(timer, _)| timer.due)
     }
 
     /// Runs everything that needs no time to pass. With other processors, those do.
@@ -212,11 +217,11 @@ impl Machine {
 
     fn run_idle(&mut self) -> bool {
         let Some(act) = self.schedule.on_idle else { return false };
-        self.in_thread(false, act)
+        self.in_thread(Thread::FIRST, act)
     }
 
-    fn in_thread<R>(&mut self, work_item: bool, code: impl FnOnce(&mut Machine) -> R) -> R {
-        let before = std::mem::replace(&mut self.schedule.thread, work_item.into());
+    pub(crate) fn in_thread<R>(&mut self, thread: Thread, code: impl FnOnce(&mut Machine) -> R) -> R {
+        let before = std::mem::replace(&mut self.schedule.thread, thread);
         let level = std::mem::replace(&mut self.schedule.irql, Irql::Passive);
         let result = code(self);
         self.schedule.irql = level;
@@ -225,11 +230,8 @@ impl Machine {
     }
 
     /// A thread waits at APC_LEVEL at most: above, the dispatcher that would run another one is shut out.
-    fn may_block(&self) {
-        if self.schedule.irql >= Irql::Dispatch {
-            self.verifier_violation([0x3B, self.schedule.irql as u64, 0, 0], "KeWaitForSingleObject");
-            self.undefined("KeWaitForSingleObject", "a thread does not wait at DISPATCH_LEVEL or above");
-        }
+    fn may_block(&mut self) {
+        self.limit_irql("KeWaitForSingleObject");
     }
 
     /// Moves the clock to the next timer and fires it. Returns false where none is set.
@@ -245,14 +247,14 @@ impl Machine {
         let schedule = &mut self.schedule;
         debug_assert!(schedule.dpcs.is_empty() || schedule.irql >= Irql::Dispatch, "DPCs run when they are queued");
         let next_apc = if schedule.irql < Irql::Apc { schedule.apcs.pop_front() } else { None };
-        let (work_item, (routine, context)) = match next_apc {
-            Some(next) => (false, next),
+        let (thread, routine, context) = match next_apc {
+            Some(next) => next,
             None => match schedule.work_items.pop_front() {
-                Some(next) => (true, next),
+                Some((routine, context)) => (Thread::WORKER, routine, context),
                 None => return false,
             },
         };
-        self.in_thread(work_item, |m| routine(m, context));
+        self.in_thread(thread, |m| routine(m, context));
         true
     }
 

@@ -9,11 +9,12 @@ use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 use crate::stop::Stop;
+use crate::thread::Thread;
 
 /// A program's request while the I/O manager works on it.
 #[derive(Debug, Default)]
 pub(crate) struct UserRequest {
-    irp: Option<Irp>,
+    pub(crate) irp: Option<Irp>,
     file: Option<FileObject>,
     /// The program's own output buffer.
     output: Option<Span>,
@@ -28,6 +29,10 @@ pub(crate) struct UserRequest {
     /// Stage two is over and the IRP is gone.
     finished: bool,
     dispatch_returned: NtStatus,
+    /// Who waits for it, and which of the thread's requests it is; nobody once the thread is gone.
+    pub(crate) thread: Thread,
+    pub(crate) number: u64,
+    pub(crate) abandoned: bool,
 }
 
 /// An overlapped request, in flight or finished and not yet collected.
@@ -204,8 +209,9 @@ impl Machine {
             return Err(STATUS_NO_SUCH_DEVICE);
         }
         let irp = self.allocate_irp_for(self[top].stack_size, Origin::System)?;
+        let (thread, number) = self.next_of_thread();
         let (id, request) = self.requests.take();
-        *request = UserRequest { irp: Some(irp), file: Some(file), ..UserRequest::default() };
+        *request = UserRequest { irp: Some(irp), file: Some(file), thread, number, ..UserRequest::default() };
         self[irp].origin = Origin::User(id);
         let type3_input = self.describe_buffers(irp, id, code.method(), input, output);
         let location = self[irp].next_mut();
@@ -287,12 +293,21 @@ impl Machine {
 /// Source: ReactOS, IopCompleteRequest; Windows driver documentation, buffered I/O.
 pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     let Some(id) = Id::from_word(context.0) else { return };
-    let Some(irp) = m.user_request(id).irp.take() else { return };
+    let Some(request) = m.requests.get_mut(id) else {
+        m.undefined(
+            "IoCompleteRequest",
+            "a dispatch routine that keeps an IRP returns STATUS_PENDING: a program that was told something else has \
+             gone on, and the answer is written into memory that it uses for something else",
+        )
+    };
+    let Some(irp) = request.irp.take() else { return };
     let data = &m[irp];
     let (status, pended) = (data.io_status, data.pending_returned);
     let system_buffer = data.system_buffer;
     let buffered = data.flags & IrpData::BUFFERED_IO != 0;
-    if buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error() {
+    let copies = buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error();
+    let abandoned = m.user_request(id).abandoned;
+    if copies && !abandoned {
         copy_back(m, irp, status.information);
     }
     if let Some(buffer) = system_buffer.filter(|_| buffered) {
@@ -301,6 +316,19 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     irp.free(m);
 
     let file = m.user_request(id).file;
+    if abandoned {
+        // Nobody asks for the result.
+        m.collect(id, &mut []);
+    } else {
+        finish(m, id, file, status, pended);
+    }
+    if let Some(file) = file {
+        file.release_reference(m);
+    }
+}
+
+/// Tells the program.
+fn finish(m: &mut Machine, id: Id, file: Option<FileObject>, status: IoStatus, pended: bool) {
     let (overlapped, port) = file
         .and_then(|file| m.files.get(file.0))
         .map_or((false, false), |file| (file.overlapped, file.completion_port));
@@ -316,13 +344,10 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     } else if pended {
         request.signalled = true;
     }
-    if let Some(file) = file {
-        file.release_reference(m);
-    }
 }
 
 /// The buffered copy-back: as many bytes as the driver said, whatever the program's buffer can take.
-fn copy_back(m: &mut Machine, irp: Irp, information: u64) {
+pub(crate) fn copy_back(m: &mut Machine, irp: Irp, information: u64) {
     let (Some(from), Some(to)) = (m[irp].system_buffer, m[irp].user_buffer) else { return };
     let part = u32::try_from(information).ok().and_then(|length| from.part(0, length)).filter(|p| p.len() <= to.len());
     match part {

@@ -3,6 +3,7 @@
 //! [`Card`] is the contract. [`iso7816::Iso7816Card`] is a well-behaved card with a file system, described by a
 //! [`profile`]; a faulty card is just another implementation, or one that wraps a good one.
 
+mod description;
 mod document;
 pub mod iso7816;
 pub mod outside;
@@ -13,6 +14,7 @@ mod store;
 use vbus_wdm::Ticks;
 
 pub use crate::transmission::Reset;
+pub use description::Description;
 pub use document::DescriptionError;
 pub use store::StoreError;
 

@@ -10,6 +10,7 @@ use crate::device::Device;
 use crate::framework::{fx, fx_mut};
 use crate::queue::{Acknowledged, Queue, cancelled_while_waiting};
 use crate::trace::sites;
+use crate::watch::{RequestStep, request_step};
 
 /// EvtRequestCancel: completes the request, normally with STATUS_CANCELLED.
 pub type RequestCancel = fn(&mut Machine, Request);
@@ -40,6 +41,7 @@ impl Request {
         if m[irp].cancel && irp.exchange_cancel_routine(m, None).is_some() {
             return Err(STATUS_CANCELLED);
         }
+        request_step(m, self, |_| RequestStep::Waits(queue));
         Ok(())
     }
 
@@ -56,6 +58,8 @@ impl Request {
         body.waiting = false;
         body.found = false;
         body.moves += 1;
+        let queue = body.queue;
+        request_step(m, self, |_| RequestStep::Driver(queue));
     }
 
     /// The driver has seen the request.
@@ -79,6 +83,7 @@ impl Request {
         body.in_caller_context = true;
         body.presented = true;
         body.destination = destination;
+        request_step(m, self, |_| RequestStep::Driver(None));
     }
 
     /// The driver gives the request back from EvtIoInCallerContext.
@@ -260,6 +265,7 @@ impl Request {
 
 /// The cancel routine of an IRP whose request the driver marked cancelable.
 fn cancelled_in_driver(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
     let request = Request::cancelled(m, irp);
     request.body(m).cancelled = true;
     if let Some(queue) = request.queue(m) {

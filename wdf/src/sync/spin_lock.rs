@@ -4,6 +4,7 @@
 
 use vbus_wdm::{Irql, Machine, NtStatus, Stop};
 
+use crate::compliance::{self, Act, comply};
 use crate::driver::Driver;
 use crate::framework::trace;
 use crate::object::{Allowed, Attributes, Class, Handle, create_general, general_handle, peek_body};
@@ -34,6 +35,9 @@ impl SpinLock {
     /// STATUS_DELETE_PENDING for a parent that is being deleted.
     pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Result<SpinLock, NtStatus> {
         attributes.validate(m, driver, Allowed::Neither)?;
+        if attributes.parent_object().is_none() {
+            comply(m, driver, Act::CreateLock, "WdfSpinLockCreate");
+        }
         create_general(m, driver, &SPIN_LOCK, Body::default(), driver, attributes).map(SpinLock)
     }
 
@@ -49,6 +53,8 @@ impl SpinLock {
             m.wait("a spin lock", move |m| peek_body::<Body>(m, self.0).is_none_or(|body| !body.held));
         }
         *self.body(m) = Body { held: true, holder: thread, previous: irql };
+        let driver = self.driver(m);
+        compliance::holds_spin_lock(m, driver, true);
         m.set_irql(Irql::Dispatch);
     }
 
@@ -65,6 +71,7 @@ impl SpinLock {
             trace(m, driver, &sites::SPIN_LOCK_NOT_HELD, [self.0.handle(), thread]);
             verifier::wdf_violation(m, Some(driver), 0xB, [self.0.handle(), 1], "WdfSpinLockRelease");
         }
+        compliance::holds_spin_lock(m, driver, false);
         m.set_irql(previous);
     }
 }

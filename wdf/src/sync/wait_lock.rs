@@ -5,6 +5,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, NtStatus, Ticks};
 
+use crate::compliance::{Act, comply};
 use crate::driver::Driver;
 use crate::object::{Allowed, Attributes, Class, create_general, general_handle, peek_body};
 use crate::verifier;
@@ -29,6 +30,9 @@ impl WaitLock {
     /// STATUS_DELETE_PENDING for a parent that is being deleted.
     pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Result<WaitLock, NtStatus> {
         attributes.validate(m, driver, Allowed::Neither)?;
+        if attributes.parent_object().is_none() {
+            comply(m, driver, Act::CreateLock, "WdfWaitLockCreate");
+        }
         create_general(m, driver, &WAIT_LOCK, Body::default(), driver, attributes).map(WaitLock)
     }
 

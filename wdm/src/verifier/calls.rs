@@ -1,6 +1,7 @@
 //! Dispatch routines: what they were called with, and what they did by the time they returned.
 
 use super::DriverVerifier;
+use super::irps::Track;
 use crate::device::DeviceObject;
 use crate::irp::{Irp, Major};
 use crate::machine::Machine;
@@ -27,6 +28,8 @@ pub(crate) struct Call {
     lower: Option<NtStatus>,
     /// The completion was put off: the caller is told STATUS_PENDING.
     forced: bool,
+    /// The caller built the IRP, and will wait for an event that is signalled already.
+    event_set: bool,
 }
 
 impl Call {
@@ -85,14 +88,14 @@ impl Irp {
 
     fn call_driver_checked(self, m: &mut Machine, device: DeviceObject) -> NtStatus {
         self.check_call(m, device);
-        if m.irql() > Irql::Dispatch {
-            m.undefined("IofCallDriver", "IoCallDriver is called at IRQL <= DISPATCH_LEVEL");
-        }
+        m.limit_irql("IoCallDriver");
         let dispatch = self.enter_next(m, device);
         let location = m[self].current();
         let (major, minor, at) = (location.major, location.minor, m[self].current_location());
         m.observe(self, Step::Call { device, major });
+        let event_set = self.has_signalled_event(m);
         let Some(verifier) = &mut m.verifier else { return dispatch(m, device, self) };
+        let event_set = event_set && !verifier.irps.get(&self).is_some_and(Track::sent);
         verifier.irps.entry(self).or_default().enter(at);
         let status_before = m[self].io_status.status;
         let call = Call {
@@ -106,6 +109,7 @@ impl Irp {
             left_with: None,
             lower: None,
             forced: false,
+            event_set,
         };
         let level = m.irql();
         m.verifier.as_mut().expect("it is on").calls.push(call);
@@ -142,6 +146,10 @@ impl Irp {
             self.check_removed(m, call.device);
         }
         let told = if call.forced { STATUS_PENDING } else { returned };
+        if call.event_set && told == STATUS_PENDING {
+            let by = m.verifier.as_ref().and_then(|verifier| verifier.running());
+            m.verifier_stop(0x307, by, [m.code_of(by), self.address(), 0], "IofCallDriver");
+        }
         let above = m.verifier.as_mut().and_then(|verifier| verifier.calls.last_mut());
         if let Some(above) = above.filter(|above| above.irp == self) {
             above.lower = Some(told);

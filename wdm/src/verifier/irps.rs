@@ -23,7 +23,7 @@ impl Track {
         self.lowest = if self.lowest == 0 { location } else { self.lowest.min(location) };
     }
 
-    fn sent(&self) -> bool {
+    pub(super) fn sent(&self) -> bool {
         self.lowest != 0
     }
 }
