@@ -27,6 +27,7 @@ pub mod budget;
 pub mod diff;
 pub mod explain;
 pub mod explore;
+pub mod faults;
 mod host;
 mod probe;
 pub mod readers;

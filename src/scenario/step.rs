@@ -25,7 +25,12 @@ macro_rules! actions {
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $key: Option<$parameters>,
             )+
-            /// What must be so afterwards. Without a status here the step must succeed.
+            /// The thread that takes the step. Neighbouring steps with threads race in `vbus explore`, each thread's own
+            /// in order; `vbus run` takes them one after the other, as they stand.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub thread: Option<String>,
+            /// What must be so afterwards. Without a status here the step must succeed, unless it races: then it may end
+            /// with any status.
             #[serde(skip_serializing_if = "is_default")]
             pub expect: Expect,
             /// Where it stands.

@@ -46,7 +46,7 @@ pub use filter::{FilterStyle, attach_filter, create_filter};
 pub use ioctl::{Access, IoctlCode, Method};
 pub use irp::{CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Parameters, RequestorMode, StackLocation};
 pub use irql::IRQL_LIMITS;
-pub use machine::{Exit, Machine};
+pub use machine::{Census, Exit, Machine};
 pub use memory::Span;
 pub use names::Guid;
 pub use observe::{Observation, Step, StepHook};

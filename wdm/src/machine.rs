@@ -60,6 +60,21 @@ pub struct Machine {
     entered: bool,
 }
 
+/// What is on a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Device objects.
+    pub devices: usize,
+    /// IRPs, whoever has them.
+    pub irps: usize,
+    /// File objects.
+    pub files: usize,
+    /// Blocks of memory.
+    pub buffers: usize,
+    /// Programs' requests whose result was not collected.
+    pub requests: usize,
+}
+
 /// Taken before a part of the machine is borrowed, so that a missing part can still end the machine.
 #[derive(Clone, Copy)]
 pub struct Exit {
@@ -120,6 +135,17 @@ impl Machine {
                 resume_unwind(panic)
             }
         })
+    }
+
+    /// How many of everything there are at this moment: what somebody compares who looks for what was left behind.
+    pub fn census(&self) -> Census {
+        Census {
+            devices: self.devices.len(),
+            irps: self.irps.len(),
+            files: self.files.len(),
+            buffers: self.blocks.len(),
+            requests: self.requests.len(),
+        }
     }
 
     pub(crate) fn look_closer(&mut self) {

@@ -169,6 +169,20 @@ impl Machine {
         })
     }
 
+    /// `CancelIoEx` for every request of every program, as when all of them lose patience. Returns whether one was out that
+    /// nobody had cancelled yet.
+    pub fn cancel_all_io(&mut self) -> bool {
+        let out: Vec<Irp> = self.requests.iter().filter_map(|(_, request)| request.irp).collect();
+        let mut cancelled = false;
+        for irp in out {
+            if irp.exists(self) && !self[irp].is_completed() && !self[irp].cancel {
+                irp.cancel_now(self);
+                cancelled = true;
+            }
+        }
+        cancelled
+    }
+
     /// Lets the APC of a request run that did not pend.
     fn second_stage_runs(&mut self, id: Id) {
         if self.has_processors() {
