@@ -27,6 +27,7 @@ mod names;
 mod observe;
 mod pnp;
 mod power;
+mod remove_lock;
 mod schedule;
 mod slab;
 mod status;
@@ -59,6 +60,7 @@ pub use power::{
     DevicePowerState, PowerAction, PowerCompletion, PowerMinor, PowerParameters, PowerState, SystemPowerContext,
     SystemPowerState,
 };
+pub use remove_lock::{RemoveLock, RemoveLockLimits};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};
 pub use status::{NtStatus, constants};

@@ -13,6 +13,7 @@ use crate::names::Names;
 use crate::observe::Observer;
 use crate::pnp::PnpManager;
 use crate::power::PowerManager;
+use crate::remove_lock::RemoveLockData;
 use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
@@ -33,6 +34,7 @@ pub struct Machine {
     pub(crate) blocks: Slab<Block>,
     pub(crate) requests: Slab<UserRequest>,
     pub(crate) events: Slab<bool>,
+    pub(crate) remove_locks: Slab<RemoveLockData>,
     pub(crate) status_blocks: Slab<Option<IoStatus>>,
     pub(crate) built: Slab<BuiltRequest>,
     pub(crate) cancel_lock_held: bool,
