@@ -29,42 +29,42 @@ fn call(m: &mut Machine, ddi: &str, level: Irql) {
     m.set_irql(level);
     let read = TransferRequest { major: Major::Read, ..TransferRequest::default() };
     match ddi {
-        "ExAllocatePool2" => drop(m.allocate_pool(&[], 4)),
-        "IoAcquireCancelSpinLock" => drop(m.acquire_cancel_spin_lock()),
+        "ExAllocatePool2" => _ = m.allocate_pool(&[], 4),
+        "IoAcquireCancelSpinLock" => _ = m.acquire_cancel_spin_lock(),
         "IoAcquireRemoveLock" => lock.acquire(m, 2_u64).unwrap(),
-        "IoAllocateIrp" => drop(m.allocate_irp(1)),
-        "IoAttachDevice" => drop(other.attach_by_name(m, "\\??\\DEVICE")),
-        "IoAttachDeviceToDeviceStack" => drop(other.attach_to_stack(m, device)),
-        "IoBuildAsynchronousFsdRequest" => drop(m.build_asynchronous_fsd_request(device, read)),
+        "IoAllocateIrp" => _ = m.allocate_irp(1),
+        "IoAttachDevice" => _ = other.attach_by_name(m, "\\??\\DEVICE"),
+        "IoAttachDeviceToDeviceStack" => _ = other.attach_to_stack(m, device),
+        "IoBuildAsynchronousFsdRequest" => _ = m.build_asynchronous_fsd_request(device, read),
         "IoBuildDeviceIoControlRequest" => {
-            drop(m.build_device_io_control_request(device, ControlRequest::default(), None, block));
+            _ = m.build_device_io_control_request(device, ControlRequest::default(), None, block);
         }
-        "IoBuildSynchronousFsdRequest" => drop(m.build_synchronous_fsd_request(device, read, None, block)),
+        "IoBuildSynchronousFsdRequest" => _ = m.build_synchronous_fsd_request(device, read, None, block),
         "IoCallDriver" => {
             m[irp].next_mut().major = Major::Read;
             irp.call_driver(m, device);
         }
-        "IoCancelIrp" => drop(irp.cancel(m)),
+        "IoCancelIrp" => _ = irp.cancel(m),
         "IoCompleteRequest" => irp.complete(m),
-        "IoCreateDevice" => drop(m.create_device(driver)),
-        "IoCreateSymbolicLink" => drop(m.create_symbolic_link("\\??\\OTHER", other)),
+        "IoCreateDevice" => _ = m.create_device(driver),
+        "IoCreateSymbolicLink" => _ = m.create_symbolic_link("\\??\\OTHER", other),
         "IoDeleteDevice" => other.delete(m),
         "IoDetachDevice" => other.detach(m),
         "IoFreeIrp" => irp.free(m),
-        "IoInitializeRemoveLock" => drop(m.create_remove_lock(RemoveLockLimits::default())),
-        "IoMakeAssociatedIrp" => drop(m.make_associated_irp(irp, 1)),
+        "IoInitializeRemoveLock" => _ = m.create_remove_lock(RemoveLockLimits::default()),
+        "IoMakeAssociatedIrp" => _ = m.make_associated_irp(irp, 1),
         "IoQueueWorkItem" => m.queue_work_item(|_, _| (), 0_u64.into()),
-        "IoRegisterDeviceInterface" => drop(m.register_interface(device, Guid(1), "")),
+        "IoRegisterDeviceInterface" => _ = m.register_interface(device, Guid(1), ""),
         "IoReleaseRemoveLock" => lock.release(m, 1_u64),
         "IoReleaseRemoveLockAndWait" => lock.release_and_wait(m, 1_u64),
         "IoReuseIrp" => irp.reuse(m, STATUS_SUCCESS),
-        "IoSetDeviceInterfaceState" => drop(m.set_interface_state("\\??\\none", true)),
+        "IoSetDeviceInterfaceState" => _ = m.set_interface_state("\\??\\none", true),
         "KeSetEvent" => event.set(m),
-        "KeSetTimer" => drop(m.set_timer(Ticks(1), |_, _| (), 0_u64.into())),
-        "KeWaitForSingleObject" => drop(event.wait_at_most(m, Ticks(1))),
-        "ZwClose" => drop(file.close(m)),
+        "KeSetTimer" => _ = m.set_timer(Ticks(1), |_, _| (), 0_u64.into()),
+        "KeWaitForSingleObject" => _ = event.wait_at_most(m, Ticks(1)),
+        "ZwClose" => _ = file.close(m),
         "ZwCreateFile" => {
-            drop(m.open("\\??\\DEVICE", OpenOptions::READ_WRITE, vbus::wdm::RequestorMode::Kernel));
+            _ = m.open("\\??\\DEVICE", OpenOptions::READ_WRITE, vbus::wdm::RequestorMode::Kernel);
         }
         unknown => panic!("{unknown} is not called here"),
     }

@@ -44,6 +44,7 @@ pub struct Machine {
     pub(crate) power: PowerManager,
     pub(crate) schedule: Schedule,
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
+    pub(crate) user_apcs: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
     /// Somebody watches, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
     /// any closer.
