@@ -183,12 +183,12 @@ fn one_request_or_all_of_a_handle_can_be_cancelled() {
     let [first, second, third] =
         [file, file, other].map(|file| m.start_io_control(file, CODE, &[], &[]).unwrap().unwrap());
     assert_eq!(m.cancel_io(first), Ok(true));
-    assert_eq!(m.cancel_io_of(file), Ok(STATUS_SUCCESS));
+    assert_eq!(m.cancel_file_io(file), Ok(true));
     let status = |m: &mut Machine, request| m.overlapped_result(request, &mut []).map(|result| result.status);
     assert_eq!(status(&mut m, first), Some(STATUS_CANCELLED));
     assert_eq!(status(&mut m, second), Some(STATUS_CANCELLED));
     assert_eq!(status(&mut m, third), None);
-    assert_eq!(m.cancel_io_of(file), Ok(STATUS_NOT_FOUND), "nothing is out any more");
+    assert_eq!(m.cancel_file_io(file), Ok(false), "nothing is out any more");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::workbench::{Workbench, at_dispatch, violation};
+use common::workbench::{Wanted, Workbench, at_dispatch, send, violation};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
 use vbus::wdm::{Irql, Machine, NtStatus, Stop, Ticks};
@@ -174,5 +174,29 @@ fn an_object_without_a_presentation_lock_is_wdf_violation_11() {
         let object = bench.run(|m, driver, _| create_object(m, driver, Attributes::none()).unwrap());
         let stop = bench.try_run(|m, _, _| call(object, m)).unwrap_err();
         assert_eq!(violation(stop), [0xB, object.handle(), 0]);
+    }
+}
+
+#[test]
+fn a_callback_that_returns_with_a_spin_lock_is_wdf_violation_14_where_callbacks_are_hooked() {
+    fn serve(m: &mut Machine, queue: Queue, request: Request) {
+        let driver = queue.driver(m);
+        let lock = SpinLock::create(m, driver, Attributes::none().parent(queue)).unwrap();
+        request.complete(m, STATUS_SUCCESS);
+        lock.acquire(m);
+    }
+    fn build(m: &mut Machine, init: DeviceInit, attributes: Attributes) -> Result<Device, NtStatus> {
+        let device = init.create(m, attributes)?;
+        Queue::config(Dispatch::Parallel).on_default(serve).create_default(m, device)?;
+        Ok(device)
+    }
+    for enhanced_verifier in [false, true] {
+        let wanted = Wanted { build: Some(build), enhanced_verifier, ..Wanted::default() };
+        let mut bench = Workbench::with(wanted);
+        let ended = bench.try_run(|m, _, device| _ = send(m, device));
+        match ended {
+            Err(stop) => assert_eq!((violation(stop), enhanced_verifier), (vec![0xE, 0, 2], true)),
+            Ok(()) => assert!(!enhanced_verifier, "nobody looks, and the level stays"),
+        }
     }
 }

@@ -256,3 +256,23 @@ fn only_an_overlapped_handle_starts_a_request_without_waiting() {
     let started = m.start_io_control(file, code(Method::Buffered), &[], &[]).unwrap();
     assert_eq!(started, Err(STATUS_INVALID_PARAMETER));
 }
+
+#[test]
+fn an_irp_that_a_driver_keeps_without_saying_so_is_answered_into_memory_of_a_program_that_went_on() {
+    let mut m = machine(Answer { status: STATUS_SUCCESS, information: 0, pends: false });
+    let file = m.create_file("\\\\.\\Answers", OpenOptions::READ_WRITE).unwrap().unwrap();
+    let keeper = file.related_device(&m).unwrap().driver(&mut m);
+    keeper.set_major(&mut m, Major::DeviceControl, |m, _, irp| {
+        irp.mark_pending(m);
+        m.set_timer(
+            Ticks::from_millis(1),
+            |m, irp| _ = Irp::from_context(irp).unwrap().complete_with(m, STATUS_SUCCESS, 0),
+            irp.to_context(),
+        );
+        STATUS_SUCCESS
+    });
+    let answer = m.device_io_control(file, code(Method::Buffered), &[], &mut [0; 4]).unwrap();
+    assert_eq!(answer, IoStatus { status: STATUS_SUCCESS, information: 0 });
+    let stop = m.advance(Ticks::from_millis(1)).unwrap_err();
+    assert!(stop.to_string().contains("a dispatch routine that keeps an IRP returns STATUS_PENDING"), "{stop}");
+}

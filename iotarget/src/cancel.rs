@@ -2,7 +2,7 @@
 //!
 //! Source: S/core/fxrequestbase.cpp:534-624; S/targets/general/fxiotarget.cpp:502-560, 2140-2190.
 
-use vbus_wdf::layer::{Parts, sites, take_fx, trace};
+use vbus_wdf::layer::{Act, Parts, comply, sites, take_fx, trace};
 use vbus_wdf::{Handle, Request};
 use vbus_wdm::Machine;
 
@@ -15,6 +15,7 @@ pub(crate) fn cancel_sent(m: &mut Machine, request: Request) -> bool {
     let mut fx = take_fx(m);
     let driver = parts(&mut fx, request).driver;
     fx.trace(driver, &sites::CANCEL_SENT_ENTER, [request.object().handle()]);
+    comply(m, driver, Act::CancelSent, "WdfRequestCancelSentRequest");
     cancel(m, request)
 }
 

@@ -84,6 +84,12 @@ impl SendOptions {
         self
     }
 
+    /// Whether the sender waits as long as it may take.
+    #[inline]
+    pub(crate) const fn waits_without_limit(self) -> bool {
+        self.is_synchronous() && matches!(self.timeout, Timeout::None)
+    }
+
     /// Without TIMEOUT.
     pub(crate) const fn without_timeout(mut self) -> SendOptions {
         self.timeout = Timeout::None;
@@ -94,7 +100,8 @@ impl SendOptions {
         self.flags & SYNCHRONOUS != 0
     }
 
-    pub(crate) const fn forgets(self) -> bool {
+    /// Whether SEND_AND_FORGET is set.
+    pub const fn forgets(self) -> bool {
         self.flags & SEND_AND_FORGET != 0
     }
 

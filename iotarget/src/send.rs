@@ -2,7 +2,7 @@
 //!
 //! Source: S/core/fxrequestapi.cpp:1853-2102; S/core/fxrequest.cpp:1062-1230.
 
-use vbus_wdf::layer::{Parts, debug_break, sites, trace};
+use vbus_wdf::layer::{Act, Parts, comply, debug_break, sites, trace};
 use vbus_wdf::{Handle, Ownership, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Machine, NtStatus, StackLocation};
@@ -90,8 +90,11 @@ impl SendRequest for Request {
     }
 
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool {
+        m.boundary("WdfRequestSend");
         let Parts { driver, ownership, state, .. } = parts_of(m, self);
         let has_routine = !matches!(state.routine, Routine::None);
+        let act = if options.waits_without_limit() { Act::WaitWithoutLimit } else { Act::Send };
+        comply(m, driver, act, "WdfRequestSend");
         if let Err(status) = options.validate(m, driver) {
             refuse(m, self, status);
             debug_break(m, driver);
@@ -141,6 +144,7 @@ impl SendRequest for Request {
     }
 
     fn cancel_sent(self, m: &mut Machine) -> bool {
+        m.boundary("WdfRequestCancelSentRequest");
         cancel::cancel_sent(m, self)
     }
 }

@@ -4,7 +4,7 @@
 //! Source: S/targets/general/fxiotargetapi.cpp:690-830 (read, write), 1040-1215 (I/O control), 1502-1720 (others);
 //! S/core/fxsyncrequest.cpp.
 
-use vbus_wdf::layer::{create_on_stack, passive_level, release_formatting, sites, trace};
+use vbus_wdf::layer::{Act, comply, create_on_stack, passive_level, release_formatting, sites, trace};
 use vbus_wdf::{Driver, Handle, Request, Site, Transfer};
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoctlCode, Machine, Major, NtStatus};
@@ -219,6 +219,13 @@ impl Call {
         what: u64,
         format: impl FnOnce(&mut Machine, Request, [Buffer; N]) -> Result<(), NtStatus>,
     ) -> Synchronous {
+        let limited = !options.and_synchronous().waits_without_limit();
+        comply(
+            m,
+            self.driver,
+            if limited { Act::Send } else { Act::WaitWithoutLimit },
+            "WdfIoTargetSendXxxSynchronously",
+        );
         let outcome = match self.check(m, options, data) {
             Ok(buffers) => {
                 let formatted = format(m, self.request(), buffers);

@@ -347,7 +347,7 @@ impl Bench {
 }
 
 /// Replaces the 16 digits of every address by its name, or by a question mark.
-fn with_names(text: &str, names: &[(u64, &str)]) -> String {
+pub fn with_names(text: &str, names: &[(u64, &str)]) -> String {
     let mut named = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(next) = rest.chars().next() {

@@ -22,6 +22,8 @@ pub struct Wanted {
     pub build: Option<Build>,
     pub verifier: bool,
     pub track_handles: bool,
+    pub enhanced_verifier: bool,
+    pub compliance: bool,
     pub execution_level: ExecutionLevel,
     pub synchronization_scope: SynchronizationScope,
     /// The level and the scope are the driver's, and its device inherits them.
@@ -66,7 +68,13 @@ impl Workbench {
     }
 
     pub fn with(wanted: Wanted) -> Workbench {
+        Workbench::prepared(|_| {}, wanted)
+    }
+
+    /// The same on a machine that was prepared for the driver.
+    pub fn prepared(prepare: impl FnOnce(&mut Machine), wanted: Wanted) -> Workbench {
         let mut machine = Machine::new();
+        prepare(&mut machine);
         machine.add_extension(Notes::default());
         machine.add_extension(Making(wanted, None));
         let config = DriverConfig {
@@ -75,6 +83,8 @@ impl Workbench {
             verbose: true,
             verifier: wanted.verifier,
             track_handles: wanted.track_handles,
+            enhanced_verifier: wanted.enhanced_verifier,
+            compliance: wanted.compliance,
             log_pages: 16,
             ..DriverConfig::default()
         };

@@ -62,6 +62,7 @@ fn a_device_that_another_ones_power_depends_on_sleeps_after_it() {
     let order = |m: &mut Machine| {
         m.set_system_power(SystemPowerState::Sleeping1, PowerAction::Sleep).unwrap();
         let table = take_table(m);
+        m.wake().unwrap();
         let first = ["child 1", "child 2", "bus"].map(|device| table.find(device).unwrap());
         if first.is_sorted() { "1 2 bus" } else { "2 1 bus" }
     };
@@ -72,6 +73,20 @@ fn a_device_that_another_ones_power_depends_on_sleeps_after_it() {
     m.run(|m| m.invalidate_relations(depending, RelationType::Power)).unwrap();
     take_table(&mut m);
     assert_ne!(order(&mut m), natural);
+}
+
+#[test]
+fn what_happens_on_a_bus_while_the_system_sleeps_is_looked_at_when_it_wakes() {
+    let mut m = powered();
+    m.sleep(SystemPowerState::Sleeping3).unwrap().unwrap();
+    take_table(&mut m);
+    plug(&mut m, &[1, 3]);
+    assert_eq!(take_table(&mut m), "", "nobody is asked while nothing runs");
+    m.wake().unwrap();
+    let table = take_table(&mut m);
+    let at = |what: &str| table.find(what).unwrap_or_else(|| panic!("{what} in\n{table}"));
+    assert!(at("SET_POWER") < at("QUERY_DEVICE_RELATIONS"), "{table}");
+    assert!(at("child 2  SURPRISE_REMOVAL") < at("child 3  START_DEVICE"), "{table}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, DriverObject, Id, Machine, NtStatus, Pool};
 
+use crate::compliance::Compliance;
 use crate::device::DeviceInit;
 use crate::dispatch;
 use crate::framework::{Framework, fx, fx_mut, trace};
@@ -44,6 +45,12 @@ pub struct DriverConfig {
     pub break_on_error: Option<bool>,
     /// LogPages: 1 to 16, more counts as 16; 0 stands for 1, which is Windows' default for a driver that is not verified.
     pub log_pages: u32,
+    /// EnhancedVerifierOptions: the framework calls the driver through hooks, which see that its callbacks return at the
+    /// level at which they were called.
+    pub enhanced_verifier: bool,
+    /// vbus writes down where the driver breaks published rules that Windows does not look at
+    /// ([`Driver::broken_rules`]).
+    pub compliance: bool,
     /// TrackHandles: every state of an object is a verbose record.
     pub track_handles: bool,
 }
@@ -59,6 +66,8 @@ pub(crate) struct DriverBody {
     device_add: Option<DeviceAdd>,
     pub(crate) unload: Option<DriverUnload>,
     pub(crate) track_handles: bool,
+    pub(crate) enhanced_verifier: bool,
+    pub(crate) compliance: Option<Box<Compliance>>,
     /// The driver object is gone; the log can still be read.
     pub(crate) unloaded: bool,
     pub(crate) constraints: Constraints,
@@ -115,8 +124,11 @@ impl Driver {
         body.device_add = config.device_add;
         body.unload = config.unload;
         body.track_handles = config.track_handles;
+        body.enhanced_verifier = config.enhanced_verifier;
+        body.compliance = config.compliance.then(Box::default);
         body.driver_object = Some(driver_object);
         fx_mut(m).tracks_handles |= config.track_handles;
+        fx_mut(m).checks_rules |= config.compliance;
         driver.initialize_globals(m);
         driver.0.adopt(m, attributes);
         m[driver_object].context = Context(id.to_word());

@@ -11,6 +11,7 @@ use crate::queue::{Queue, QueueBody};
 use crate::request::{Parts, Request, RequestBody};
 use crate::trace::Site;
 use crate::verifier;
+use crate::watch::RequestHook;
 
 /// Everything that the framework keeps on a machine.
 #[derive(Default)]
@@ -22,8 +23,12 @@ pub(crate) struct Framework {
     pub(crate) general: Slab<GeneralBody>,
     /// Whether a driver tracks handles, and so has a line of every state of an object.
     pub(crate) tracks_handles: bool,
+    /// Whether somebody wants to hear of a driver's broken rules.
+    pub(crate) checks_rules: bool,
     /// How many records there were in all drivers' logs.
     pub(crate) moment: u64,
+    /// Who watches requests change hands.
+    pub(crate) request_hook: Option<RequestHook>,
     /// Where the entries of all child lists lie: memory that was freed is used again.
     pub(crate) child_entry_places: Slab<()>,
 }
@@ -151,7 +156,7 @@ impl<'m> Fx<'m> {
 
     /// The body of an upper layer's object.
     #[inline]
-    pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {
+    pub fn body<T: Any + Send>(&mut self, object: Object, type_number: u16) -> &mut T {
         let general = self.state.general.get_mut(object.id).filter(|_| object.kind == Kind::General);
         match general.and_then(|general| general.body.downcast_mut()) {
             Some(body) => body,
@@ -161,7 +166,7 @@ impl<'m> Fx<'m> {
 
     /// Takes a request apart for an upper layer.
     #[inline]
-    pub fn parts<T: Any + Default>(&mut self, request: Request) -> Parts<'_, T> {
+    pub fn parts<T: Any + Send + Default>(&mut self, request: Request) -> Parts<'_, T> {
         self.request(request).parts()
     }
 }

@@ -7,6 +7,7 @@
 
 mod child_list;
 mod collection;
+mod compliance;
 mod device;
 mod dispatch;
 mod driver;
@@ -26,12 +27,14 @@ mod sync;
 mod trace;
 mod unload;
 mod verifier;
+mod watch;
 mod worker;
 
 pub use child_list::{
     ChildList, ChildListConfig, ChildState, CreateChild, Iteration, Retrieved, ScanForChildren, Which,
 };
 pub use collection::Collection;
+pub use compliance::{Rule, RuleBroken};
 pub use device::{Device, DeviceInit, DeviceKind, Preprocess};
 pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
@@ -54,10 +57,12 @@ pub use queue::{Dispatch, IoControl, Queue, QueueConfig, QueueEvent, QueueState,
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
 pub use string::WdfString;
 pub use sync::{SpinLock, WaitLock};
-pub use trace::{Level, Log, LogLine, Site};
+pub use trace::{Level, Log, LogLine, Site, sites};
+pub use watch::{Destination, RequestHook, RequestObservation, RequestStep, drivers, log_moment, on_request_step};
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
+    pub use crate::compliance::{Act, comply};
     pub use crate::device::targets::{DISPOSE_EVENT, default_target, self_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
@@ -68,4 +73,5 @@ pub mod layer {
     };
     pub use crate::trace::sites;
     pub use crate::verifier::{debug_break, passive_level, request_fatal_error, required, wdf_violation};
+    pub use crate::watch::request_step;
 }

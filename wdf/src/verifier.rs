@@ -70,6 +70,29 @@ pub(crate) fn stale_handle(exit: Exit, object: Object, wanted: u16) -> ! {
     }))
 }
 
+/// Calls a driver, which returns at the level at which it is called: else bug check 0x10D/0xE with both levels, if its
+/// callbacks are hooked.
+///
+/// Source: S/enhancedverif/km/vfprivkm.hpp:36-66, S/enhancedverif/vfeventhooks.cpp.
+#[inline]
+pub(crate) fn at_one_level<R>(m: &mut Machine, whose: impl Handle, call: impl FnOnce(&mut Machine) -> R) -> R {
+    let before = m.irql();
+    let result = call(m);
+    if m.irql() != before {
+        level_changed(m, whose, before);
+    }
+    result
+}
+
+#[cold]
+fn level_changed(m: &mut Machine, whose: impl Handle, before: Irql) {
+    let driver = whose.driver(m);
+    if fx(m).drivers.get(driver.id()).is_some_and(|body| body.enhanced_verifier) {
+        let levels = [before as u64, m.irql() as u64];
+        wdf_violation(m, Some(driver), 0xE, levels, "VerifyIrqlExit");
+    }
+}
+
 /// FxVerifierCheckIrqlLevel: whether a call that needs PASSIVE_LEVEL may go on. Only the verifier looks.
 ///
 /// Source: S/inc/private/common/fxverifier.h:180.

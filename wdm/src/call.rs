@@ -69,6 +69,7 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoCompleteRequest, IO_COMPLETION_ROUTINE and bug check 0x44.
     pub fn complete(self, m: &mut Machine) {
+        m.boundary("IoCompleteRequest");
         let Some(irp) = m.irps.get_mut(self.0).filter(|irp| irp.current_location() <= irp.stack_count() + 1) else {
             m.bug_check(0x44, [self.address(), 0x1232, 0, 0], "IoCompleteRequest");
         };
@@ -86,6 +87,7 @@ impl Irp {
         m.limit_irql("IoCompleteRequest");
         m.observe(self, Step::Complete { owner });
         self.walk_up_watched(m, stack_count, slot);
+        m.boundary("IoCompleteRequest returns");
     }
 
     /// A completion that was put off goes on.
@@ -201,7 +203,7 @@ impl Irp {
     /// Sends an IRP that the caller made for itself and waits until it is complete, as the PnP manager does.
     pub(crate) fn send_and_wait(self, m: &mut Machine, device: DeviceObject, waiting_for: &'static str) -> IoStatus {
         self.call_driver(m, device);
-        m.wait(waiting_for, |m| m.irps.get(self.0).is_none_or(|irp| irp.completed));
+        m.wait(waiting_for, move |m| m.irps.get(self.0).is_none_or(|irp| irp.completed));
         m[self].io_status
     }
 }

@@ -3,6 +3,7 @@
 use crate::device::DeviceObject;
 use crate::irp::Irp;
 use crate::machine::Machine;
+use crate::observe::Step;
 use crate::schedule::Irql;
 use crate::stop::Stop;
 
@@ -19,6 +20,9 @@ impl Machine {
     /// Source: Windows driver documentation, IoAcquireCancelSpinLock.
     pub fn acquire_cancel_spin_lock(&mut self) -> Irql {
         self.limit_irql("IoAcquireCancelSpinLock");
+        if self.cancel_lock_held && self.has_processors() {
+            self.wait("the cancel spin lock", |m| !m.cancel_lock_held);
+        }
         if self.cancel_lock_held {
             self.stop(Stop::Hang { waiting_for: "the cancel spin lock, which this processor holds" });
         }
@@ -39,10 +43,14 @@ impl Machine {
 }
 
 impl Irp {
-    /// `IoReleaseCancelSpinLock(Irp->CancelIrql)`: what a cancel routine begins with.
+    /// `IoReleaseCancelSpinLock(Irp->CancelIrql)`: what a cancel routine begins with. From here on other processors may
+    /// have the IRP in their hands, too.
+    ///
+    /// Source: Windows driver documentation, IoReleaseCancelSpinLock; "Implementing a Cancel Routine".
     pub fn release_cancel_spin_lock(self, m: &mut Machine) {
         let level = m[self].cancel_irql;
         m.release_cancel_spin_lock(level);
+        m.boundary("IoReleaseCancelSpinLock");
     }
 
     /// `IoSetCancelRoutine`: an exchange. Setting a routine on an IRP that is cancelled already does not call it:
@@ -51,6 +59,13 @@ impl Irp {
     /// Source: Windows driver documentation, IoSetCancelRoutine.
     #[inline]
     pub fn set_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+        m.boundary("IoSetCancelRoutine");
+        self.exchange_cancel_routine(m, routine)
+    }
+
+    /// The exchange itself, for a layer that makes it under a lock of its own.
+    #[inline]
+    pub fn exchange_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
         if m.watched && routine.is_some() {
             self.check_cancel_routine(m);
         }
@@ -70,9 +85,19 @@ impl Irp {
     /// Source: Windows driver documentation, IoCancelIrp and bug check 0x48.
     pub fn cancel(self, m: &mut Machine) -> bool {
         m.limit_irql("IoCancelIrp");
+        m.boundary("IoCancelIrp");
+        self.cancel_now(m)
+    }
+
+    /// What `IoCancelIrp` does, for whoever comes from another DDI.
+    pub(crate) fn cancel_now(self, m: &mut Machine) -> bool {
         let level = m.acquire_cancel_spin_lock();
+        m[self].cancel = true;
+        if m.observer.is_some() {
+            let has_routine = m[self].cancel_routine.is_some();
+            m.observe(self, Step::Cancel { has_routine });
+        }
         let irp = &mut m[self];
-        irp.cancel = true;
         let Some(routine) = irp.cancel_routine.take() else {
             m.release_cancel_spin_lock(level);
             return false;
@@ -82,7 +107,7 @@ impl Irp {
             m.bug_check(0x48, [self.address(), routine, 0, 0], "IoCancelIrp");
         }
         let device = irp.current().device;
-        irp.cancel_irql = level;
+        m[self].cancel_irql = level;
         routine(m, device, self);
         if m.cancel_lock_held {
             m.undefined("IoCancelIrp", "a cancel routine releases the cancel spin lock, at Irp->CancelIrql");

@@ -417,6 +417,11 @@ impl Machine {
         Ok(Irp(id))
     }
 
+    /// How many IRPs are with a driver: sent, and neither complete nor back with whoever allocated them.
+    pub fn irps_out(&self) -> usize {
+        self.irps.iter().filter(|(_, irp)| !irp.completed && irp.current <= irp.stack_count).count()
+    }
+
     /// An IRP of the system's own, for which memory is never made short.
     pub(crate) fn allocate_irp_for(&mut self, stack_size: i8, origin: Origin) -> Result<Irp, NtStatus> {
         let irp = self.new_irp(stack_size)?;

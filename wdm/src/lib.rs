@@ -27,6 +27,7 @@ mod names;
 mod observe;
 mod pnp;
 mod power;
+mod processors;
 mod remove_lock;
 mod schedule;
 mod slab;
@@ -42,7 +43,7 @@ pub use cancel::CancelRoutine;
 pub use device::{AddDevice, DeviceData, DeviceObject, Dispatch, DriverData, DriverObject, IoType};
 pub use event::Event;
 pub use file::{FileObject, OpenOptions};
-pub use filter::{FilterStyle, create_filter};
+pub use filter::{FilterStyle, attach_filter, create_filter};
 pub use ioctl::{Access, IoctlCode, Method};
 pub use irp::{CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Parameters, RequestorMode, StackLocation};
 pub use irql::IRQL_LIMITS;
@@ -60,6 +61,7 @@ pub use power::{
     DevicePowerState, PowerAction, PowerCompletion, PowerMinor, PowerParameters, PowerState, SystemPowerContext,
     SystemPowerState,
 };
+pub use processors::{Pause, Processor, Processors, Ready, ReadyKind, Until};
 pub use remove_lock::{RemoveLock, RemoveLockLimits};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};

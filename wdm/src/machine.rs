@@ -2,6 +2,7 @@
 
 use std::any::{Any, type_name};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 use crate::allocation::AllocationPoints;
 use crate::build::BuiltRequest;
@@ -13,6 +14,7 @@ use crate::names::Names;
 use crate::observe::Observer;
 use crate::pnp::PnpManager;
 use crate::power::PowerManager;
+use crate::processors::Processors;
 use crate::remove_lock::RemoveLockData;
 use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
@@ -46,7 +48,8 @@ pub struct Machine {
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) user_apcs: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
-    /// Somebody watches, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
+    pub(crate) processors: Option<Arc<dyn Processors>>,
+    /// Somebody watches or plays other processors, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
     /// any closer.
     pub(crate) watched: bool,
     pub(crate) allocations: Option<Box<AllocationPoints>>,
@@ -54,8 +57,8 @@ pub struct Machine {
     /// The routines whose addresses were asked for.
     pub(crate) routines: Vec<usize>,
     /// The layer above, which most calls ask for, and everybody else's state.
-    layer: Option<Box<dyn Any>>,
-    extensions: Vec<Box<dyn Any>>,
+    layer: Option<Box<dyn Any + Send>>,
+    extensions: Vec<Box<dyn Any + Send>>,
     stop: Option<Box<Stop>>,
     entered: bool,
 }
@@ -124,7 +127,7 @@ impl Machine {
 
     pub(crate) fn look_closer(&mut self) {
         let asked = self.observer.is_some() || self.allocations.is_some() || self.verifier.is_some();
-        self.watched = asked || self.irql() > Irql::Dispatch;
+        self.watched = asked || self.processors.is_some() || self.irql() > Irql::Dispatch;
     }
 
     /// What stopped the machine, if something did.
@@ -159,7 +162,7 @@ impl Machine {
     }
 
     /// Puts the layer above on the machine: one framework, which finds its state again by its type.
-    pub fn set_layer<T: Any>(&mut self, state: T) {
+    pub fn set_layer<T: Any + Send>(&mut self, state: T) {
         self.layer = Some(Box::new(state));
     }
 
@@ -173,7 +176,7 @@ impl Machine {
     /// # Panics
     /// If there is none of this type: a mistake in the program that builds the machine, not in what it emulates.
     #[inline]
-    pub fn layer<T: Any>(&self) -> &T {
+    pub fn layer<T: Any + Send>(&self) -> &T {
         match self.layer.as_ref().and_then(|layer| layer.downcast_ref()) {
             Some(layer) => layer,
             None => missing::<T>(),
@@ -185,7 +188,7 @@ impl Machine {
     /// # Panics
     /// As [`Machine::layer`].
     #[inline]
-    pub fn layer_mut<T: Any>(&mut self) -> &mut T {
+    pub fn layer_mut<T: Any + Send>(&mut self) -> &mut T {
         match self.layer.as_mut().and_then(|layer| layer.downcast_mut()) {
             Some(layer) => layer,
             None => missing::<T>(),
@@ -193,7 +196,7 @@ impl Machine {
     }
 
     /// Adds state of any driver or program to the machine, found again by its type.
-    pub fn add_extension<T: Any>(&mut self, state: T) {
+    pub fn add_extension<T: Any + Send>(&mut self, state: T) {
         self.extensions.push(Box::new(state));
     }
 
@@ -201,7 +204,7 @@ impl Machine {
     ///
     /// # Panics
     /// If it was never added.
-    pub fn extension<T: Any>(&self) -> &T {
+    pub fn extension<T: Any + Send>(&self) -> &T {
         let found = self.extensions.iter().find_map(|extension| extension.downcast_ref());
         found.unwrap_or_else(|| missing::<T>())
     }
@@ -210,7 +213,7 @@ impl Machine {
     ///
     /// # Panics
     /// If it was never added.
-    pub fn extension_mut<T: Any>(&mut self) -> &mut T {
+    pub fn extension_mut<T: Any + Send>(&mut self) -> &mut T {
         let found = self.extensions.iter_mut().find_map(|extension| extension.downcast_mut());
         found.unwrap_or_else(|| missing::<T>())
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::machine::Machine;
+use crate::processors::Pause;
 use crate::stop::Stop;
 use crate::thread::Thread;
 
@@ -57,20 +58,20 @@ impl Ticks {
 /// Names a timer that was set, so that it can be cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timer {
-    due: Ticks,
+    pub(crate) due: Ticks,
     number: u64,
 }
 
 /// The default schedule: first in, first out within a kind; DPCs before APCs before work items.
 #[derive(Default)]
 pub(crate) struct Schedule {
-    irql: Irql,
-    now: Ticks,
+    pub(crate) irql: Irql,
+    pub(crate) now: Ticks,
     timers_set: u64,
-    dpcs: VecDeque<(Routine, Context)>,
-    apcs: VecDeque<(Thread, Routine, Context)>,
-    work_items: VecDeque<(Routine, Context)>,
-    timers: BTreeMap<Timer, (Routine, Context)>,
+    pub(crate) dpcs: VecDeque<(Routine, Context)>,
+    pub(crate) apcs: VecDeque<(Thread, Routine, Context)>,
+    pub(crate) work_items: VecDeque<(Routine, Context)>,
+    pub(crate) timers: BTreeMap<Timer, (Routine, Context)>,
     on_idle: Option<fn(&mut Machine) -> bool>,
     /// The one that runs.
     pub(crate) thread: Thread,
@@ -154,16 +155,24 @@ impl Machine {
         })
     }
 
-    /// Runs everything that needs no time to pass.
+    /// When the next timer fires, for whoever lets time pass as a clock of the world outside does.
+    pub fn next_due(&self) -> Option<Ticks> {
+        self.schedule.timers.first_key_value().map(|(timer, _)| timer.due)
+    }
+
+    /// Runs everything that needs no time to pass. With other processors, those do.
     #[inline]
     pub fn run_ready(&mut self) {
-        while self.run_one_ready() {}
+        while !self.has_processors() && self.run_one_ready() {}
     }
 
     /// `KeWaitForSingleObject` without a time-out: lets everything else run, and time pass, until `done` holds.
     ///
     /// A wait that nothing can end stops the machine with [`Stop::Hang`].
-    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool) {
+    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool + Send + 'static) {
+        if self.has_processors() {
+            return self.pause(Pause::Wait { waiting_for, until: Box::new(done) });
+        }
         while !done(self) {
             self.may_block();
             if !self.run_one_ready() && !self.run_idle() && !self.fire_next_timer() {
@@ -173,8 +182,15 @@ impl Machine {
     }
 
     /// As [`Machine::wait`], for at most `limit`. Returns whether `done` holds.
-    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool) -> bool {
+    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool + Copy + Send + 'static) -> bool {
         let end = Ticks(self.schedule.now.0.saturating_add(limit.0));
+        if self.has_processors() {
+            let timer = self.set_timer(limit, |_, _| {}, Context(0));
+            let until = Box::new(move |m: &Machine| done(m) || m.schedule.now >= end);
+            self.pause(Pause::Wait { waiting_for: "something, for a limited time", until });
+            self.cancel_timer(timer);
+            return done(self);
+        }
         while !done(self) {
             if limit > Ticks(0) {
                 self.may_block();

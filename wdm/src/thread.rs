@@ -38,6 +38,11 @@ impl Thread {
     /// The system thread of work items.
     pub(crate) const WORKER: Thread = Thread(1);
 
+    /// The thread of a processor that somebody else plays.
+    pub(crate) fn numbered(number: u32) -> Thread {
+        Thread(number)
+    }
+
     /// The address that logs print.
     pub fn address(self) -> u64 {
         Pool::Thread.address(self.0)
@@ -79,7 +84,7 @@ impl Thread {
                     irp.cancel(m);
                 }
             }
-            if m.wait_at_most(CANCEL_TIMEOUT, |m| self.irps(m).is_empty()) {
+            if m.wait_at_most(CANCEL_TIMEOUT, move |m| self.irps(m).is_empty()) {
                 return;
             }
             for irp in self.irps(m) {

@@ -112,10 +112,10 @@ impl Machine {
             Err(status) => return (IoStatus { status, information: 0 }, None),
         };
         if self.user_request(id).dispatch_returned == STATUS_PENDING {
-            self.wait("the program's request to complete", |m| m.requests.get(id).is_some_and(|r| r.signalled));
+            self.wait("the program's request to complete", move |m| m.requests.get(id).is_some_and(|r| r.signalled));
         } else {
             // The program's thread drops to PASSIVE_LEVEL on its way out, which lets stage two's APC in.
-            self.run_ready();
+            self.second_stage_runs(id);
         }
         let request = self.user_request(id);
         let returned = request.dispatch_returned;
@@ -210,7 +210,7 @@ impl Machine {
         if !returned.is_error() {
             return Ok(Overlapped(id));
         }
-        self.run_ready();
+        self.second_stage_runs(id);
         // A driver that failed a request and still has it, or marked it pending before: its completion is announced to a
         // program that was told there would be none.
         let port = self.files.get(file.0).is_some_and(|file| file.completion_port);
@@ -233,6 +233,20 @@ impl Machine {
         result
     }
 
+    /// `GetOverlappedResult` with bWait: lets everything run, and time pass, until the request is complete, and takes
+    /// its result. One that is gone already gives STATUS_INVALID_HANDLE.
+    ///
+    /// # Errors
+    /// What stopped the machine; [`Stop::Hang`] if the request can never complete.
+    pub fn wait_for(&mut self, overlapped: Overlapped, output: &mut [u8]) -> Result<IoStatus, Stop> {
+        self.run(|m| {
+            let finished = move |m: &Machine| m.requests.get(overlapped.0).is_none_or(|request| request.finished);
+            m.wait("the program's request to complete", finished);
+            m.overlapped_result(overlapped, output)
+                .unwrap_or(IoStatus { status: STATUS_INVALID_HANDLE, information: 0 })
+        })
+    }
+
     /// `CancelIoEx` for one request. Returns whether a driver had a cancel routine for it.
     ///
     /// Source: Windows driver documentation, IoCancelIrp; CancelIoEx.
@@ -240,31 +254,45 @@ impl Machine {
     /// # Errors
     /// What stopped the machine.
     pub fn cancel_io(&mut self, overlapped: Overlapped) -> Result<bool, Stop> {
-        self.run(|m| match m.requests.get(overlapped.0).and_then(|request| request.irp) {
-            Some(irp) => irp.cancel(m),
-            None => false,
+        self.run(|m| {
+            m.boundary("CancelIoEx");
+            match m.requests.get(overlapped.0).and_then(|request| request.irp) {
+                Some(irp) => irp.cancel_now(m),
+                None => false,
+            }
         })
     }
 
-    /// `CancelIoEx` for everything that was started with this handle, the newest first. STATUS_NOT_FOUND if nothing is out.
-    ///
-    /// Source: Windows driver documentation, CancelIoEx (ERROR_NOT_FOUND).
+    /// `CancelIoEx` for every request of a file that is out. Returns whether there was one.
     ///
     /// # Errors
     /// What stopped the machine.
-    pub fn cancel_io_of(&mut self, file: FileObject) -> Result<NtStatus, Stop> {
+    ///
+    /// Source: Windows driver documentation, CancelIoEx (lpOverlapped NULL).
+    pub fn cancel_file_io(&mut self, file: FileObject) -> Result<bool, Stop> {
         self.run(|m| {
-            let of_file = m.requests.iter().filter(|(_, request)| request.file == Some(file));
-            let mut irps: Vec<_> = of_file.filter_map(|(_, request)| Some((request.number, request.irp?))).collect();
-            irps.sort_by_key(|&(number, _)| std::cmp::Reverse(number));
-            let found = !irps.is_empty();
-            for (_, irp) in irps {
-                if irp.exists(m) {
-                    irp.cancel(m);
+            m.boundary("CancelIoEx");
+            let out = m.requests.iter().filter(|(_, request)| request.file == Some(file));
+            let irps: Vec<Irp> = out.filter_map(|(_, request)| request.irp).collect();
+            for &irp in &irps {
+                if irp.exists(m) && !m[irp].is_completed() {
+                    irp.cancel_now(m);
                 }
             }
-            if found { STATUS_SUCCESS } else { STATUS_NOT_FOUND }
+            !irps.is_empty()
         })
+    }
+
+    /// Lets the APC of a request run that did not pend.
+    fn second_stage_runs(&mut self, id: Id) {
+        if self.has_processors() {
+            self.wait("the second stage of the program's request", move |m| {
+                // A driver that returned too early still has the IRP: nothing is on its way then.
+                let out = |request: &UserRequest| request.irp.is_some_and(|irp| !m[irp].is_completed());
+                m.requests.get(id).is_none_or(|request| request.finished || out(request))
+            });
+        }
+        self.run_ready();
     }
 
     /// `GetQueuedCompletionStatus` without waiting: the next finished request of a handle with the completion port.
@@ -413,7 +441,14 @@ impl Machine {
 /// Source: ReactOS, IopCompleteRequest; Windows driver documentation, buffered I/O.
 pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     let Some(id) = Id::from_word(context.0) else { return };
-    let Some(irp) = m.user_request(id).irp.take() else { return };
+    let Some(request) = m.requests.get_mut(id) else {
+        m.undefined(
+            "IoCompleteRequest",
+            "a dispatch routine that keeps an IRP returns STATUS_PENDING: a program that was told something else has \
+             gone on, and the answer is written into memory that it uses for something else",
+        )
+    };
+    let Some(irp) = request.irp.take() else { return };
     let data = &m[irp];
     let (status, pended) = (data.io_status, data.pending_returned);
     let system_buffer = data.system_buffer;

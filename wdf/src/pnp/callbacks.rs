@@ -5,10 +5,12 @@
 use vbus_wdm::{DevicePowerState, Machine, NtStatus, PowerState, RelationType, Resource, UsageType};
 
 use super::power_irps::power_state;
+use crate::compliance::{self, Inside};
 use crate::device::Device;
 use crate::framework::trace;
 use crate::object::Handle;
 use crate::trace::{Site, sites};
+use crate::verifier;
 
 /// A callback that cannot fail.
 pub type Notice = fn(&mut Machine, Device);
@@ -154,9 +156,13 @@ impl Device {
         self.body(m).callbacks
     }
 
+    fn call<R>(self, m: &mut Machine, callback: impl FnOnce(&mut Machine) -> R) -> R {
+        verifier::at_one_level(m, self, callback)
+    }
+
     /// Calls a callback if there is one. A failure leaves this line.
     fn transition(self, m: &mut Machine, callback: Option<Transition>, line: Option<&'static Site>) -> NtStatus {
-        let status = NtStatus::from(callback.map_or(Ok(()), |callback| callback(m, self)));
+        let status = NtStatus::from(callback.map_or(Ok(()), |callback| self.call(m, |m| callback(m, self))));
         if let Some(line) = line.filter(|_| !status.is_success()) {
             let (driver, device_object) = (self.driver(m), self.device_object(m).address());
             trace(m, driver, line, [self.object().handle(), device_object, status.0.into()]);
@@ -182,7 +188,7 @@ impl Device {
         state: PowerDeviceState,
         line: Option<&'static Site>,
     ) -> NtStatus {
-        let status = NtStatus::from(callback.map_or(Ok(()), |callback| callback(m, self, state)));
+        let status = NtStatus::from(callback.map_or(Ok(()), |callback| self.call(m, |m| callback(m, self, state))));
         if let Some(line) = line.filter(|_| !status.is_success()) {
             self.log_power_callback(m, line, state, status);
         }
@@ -238,13 +244,13 @@ impl Device {
 
     pub(super) fn call_self_managed_io_flush(self, m: &mut Machine) {
         if let Some(callback) = self.callbacks(m).self_managed_io_flush {
-            callback(m, self);
+            self.call(m, |m| callback(m, self));
         }
     }
 
     pub(super) fn call_self_managed_io_cleanup(self, m: &mut Machine) {
         if let Some(callback) = self.callbacks(m).self_managed_io_cleanup {
-            callback(m, self);
+            self.call(m, |m| callback(m, self));
         }
     }
 
@@ -260,7 +266,8 @@ impl Device {
 
     pub(super) fn call_surprise_removal(self, m: &mut Machine) {
         if let Some(callback) = self.callbacks(m).surprise_removal {
-            callback(m, self);
+            let driver = self.driver(m);
+            compliance::within(m, driver, Inside::SurpriseRemoval, |m| self.call(m, |m| callback(m, self)));
         }
     }
 
@@ -276,13 +283,13 @@ impl Device {
 
     pub(super) fn call_usage_notification(self, m: &mut Machine, file: SpecialFile, in_path: bool) {
         if let Some(callback) = self.callbacks(m).usage_notification {
-            callback(m, self, file, in_path);
+            self.call(m, |m| callback(m, self, file, in_path));
         }
     }
 
     pub(super) fn call_relations_query(self, m: &mut Machine, kind: RelationType) {
         if let Some(callback) = self.callbacks(m).relations_query {
-            callback(m, self, kind);
+            self.call(m, |m| callback(m, self, kind));
         }
     }
 

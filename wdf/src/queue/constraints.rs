@@ -9,6 +9,7 @@ use crate::framework::{fx, trace};
 use crate::object::{Kind, Object, SynchronizationScope};
 use crate::sync::presentation;
 use crate::trace::sites;
+use crate::verifier;
 use crate::worker;
 
 /// Who goes on for a thread that could not call the driver.
@@ -42,8 +43,9 @@ impl Queue {
     /// As [`Queue::call_driver`], for who knows already whether it takes the lock.
     #[inline]
     pub(super) fn under_lock<R>(self, m: &mut Machine, locks: bool, callback: impl FnOnce(&mut Machine) -> R) -> R {
+        m.boundary("a callback of the queue");
         let owner = if locks { presentation::lender(m, self.0) } else { None };
-        presentation::hold(m, owner, callback)
+        presentation::hold(m, owner, |m| verifier::at_one_level(m, self, callback))
     }
 
     /// Whether this thread may call the driver now. If not, a DPC or work item will go on.

@@ -6,6 +6,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Machine, NtStatus};
 
 use super::{Dispatch, Queue, QueueEvent};
+use crate::compliance::{Act, comply};
 use crate::driver::Driver;
 use crate::framework::{fx, trace};
 use crate::object::Handle;
@@ -38,6 +39,7 @@ const FATAL_ERROR_DATA: u64 = 0xFFFF;
 impl Queue {
     /// `WdfIoQueueStart`: the queue accepts and presents. A queue whose device goes accepts nothing any more.
     pub fn start(self, m: &mut Machine) {
+        m.boundary("WdfIoQueueStart");
         let body = self.body(m);
         body.dispatching = true;
         body.cancel_dispatched = false;
@@ -66,44 +68,52 @@ impl Queue {
     ///
     /// A second `done` while one is outstanding is bug check 0x10D/A, here and in all that follow.
     pub fn stop(self, m: &mut Machine, done: Option<QueueEvent>, context: impl Into<Context>) {
+        self.suspends(m, "WdfIoQueueStop");
         self.idle(m, false, done.map(|done| (done, context.into())));
     }
 
     /// `WdfIoQueueStopSynchronously`: PASSIVE_LEVEL; under the verifier the call does nothing above it.
     pub fn stop_synchronously(self, m: &mut Machine) {
+        self.suspends(m, "WdfIoQueueStopSynchronously");
         self.idle_synchronously(m, false);
     }
 
     /// `WdfIoQueueStopAndPurge`: as [`Queue::stop`]; what waits now, and what the driver marked cancelable, is
     /// cancelled.
     pub fn stop_and_purge(self, m: &mut Machine, done: Option<QueueEvent>, context: impl Into<Context>) {
+        self.suspends(m, "WdfIoQueueStopAndPurge");
         self.idle(m, true, done.map(|done| (done, context.into())));
     }
 
     /// `WdfIoQueueStopAndPurgeSynchronously`.
     pub fn stop_and_purge_synchronously(self, m: &mut Machine) {
+        self.suspends(m, "WdfIoQueueStopAndPurgeSynchronously");
         self.idle_synchronously(m, true);
     }
 
     /// `WdfIoQueueDrain`: nothing new is accepted; what waits goes on being presented. `done` is called when nothing
     /// is left.
     pub fn drain(self, m: &mut Machine, done: Option<QueueEvent>, context: impl Into<Context>) {
+        self.suspends(m, "WdfIoQueueDrain");
         self.empty(m, false, done.map(|done| (done, context.into())));
     }
 
     /// `WdfIoQueueDrainSynchronously`.
     pub fn drain_synchronously(self, m: &mut Machine) {
+        self.suspends(m, "WdfIoQueueDrainSynchronously");
         self.empty_synchronously(m, false, &sites::QUEUE_DRAIN_WAIT);
     }
 
     /// `WdfIoQueuePurge`: nothing new is accepted; what waits, and what the driver marked cancelable, is cancelled.
     /// `done` is called when nothing is left.
     pub fn purge(self, m: &mut Machine, done: Option<QueueEvent>, context: impl Into<Context>) {
+        self.suspends(m, "WdfIoQueuePurge");
         self.empty(m, true, done.map(|done| (done, context.into())));
     }
 
     /// `WdfIoQueuePurgeSynchronously`.
     pub fn purge_synchronously(self, m: &mut Machine) {
+        self.suspends(m, "WdfIoQueuePurgeSynchronously");
         self.empty_synchronously(m, true, &sites::QUEUE_PURGE_WAIT);
     }
 
@@ -119,6 +129,7 @@ impl Queue {
         ready: Option<QueueEvent>,
         context: impl Into<Context>,
     ) -> Result<(), NtStatus> {
+        m.boundary("WdfIoQueueReadyNotify");
         let status = STATUS_INVALID_DEVICE_REQUEST;
         let body = self.body(m);
         let (known, dispatching) = (body.ready_notify.is_some(), body.dispatching);
@@ -152,6 +163,12 @@ impl Queue {
     /// Where in the queue its callbacks lie.
     fn callback_address(self) -> u64 {
         self.0.address() + 0x180
+    }
+
+    fn suspends(self, m: &mut Machine, ddi: &'static str) {
+        m.boundary(ddi);
+        let driver = self.driver(m);
+        comply(m, driver, Act::SuspendQueue, ddi);
     }
 
     /// QueueIdle.

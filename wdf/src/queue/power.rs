@@ -5,6 +5,7 @@
 use vbus_wdm::Machine;
 
 use super::{Queue, QueueBody};
+use crate::compliance::{self, Inside};
 use crate::framework::{fx, trace};
 use crate::object::Handle;
 use crate::request::Request;
@@ -166,7 +167,7 @@ impl Queue {
         trace(m, driver, site, [self.0.handle(), request.0.handle()]);
         request.0.add_reference(m);
         request.in_io_stop(m, true);
-        self.call_driver(m, |m| on_stop(m, self, request, flags));
+        compliance::within(m, driver, Inside::IoStop, |m| self.call_driver(m, |m| on_stop(m, self, request, flags)));
         request.release(m);
     }
 
@@ -184,7 +185,9 @@ impl Queue {
             Some(on_resume) => {
                 trace(m, driver, &sites::POWER_RESUME_NOTIFYING, [self.0.handle(), request.0.handle()]);
                 request.0.add_reference(m);
-                self.call_driver(m, |m| on_resume(m, self, request));
+                compliance::within(m, driver, Inside::IoResume, |m| {
+                    self.call_driver(m, |m| on_resume(m, self, request));
+                });
                 request.release(m);
             }
             None => trace(m, driver, &sites::POWER_RESUME_NO_CALLBACK, [self.0.handle()]),

@@ -6,6 +6,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{IoStatus, Irp, IrpData, Machine, Major, Method, NtStatus, Parameters, RequestorMode, Span};
 
 use super::{Memory, Ownership, Request, Transfer};
+use crate::compliance::{Act, comply};
 use crate::driver::Driver;
 use crate::framework::{Fx, take_fx, trace};
 use crate::general;
@@ -31,6 +32,7 @@ impl Request {
     /// completed yet: 0x10D/3. Under the verifier a call for a request that the driver does not own says so and does
     /// nothing, and more Information than the sender has room for is 0x10D/6/4.
     pub fn complete_with_information(self, m: &mut Machine, status: NtStatus, information: u64) {
+        m.boundary("WdfRequestComplete");
         self.complete_if_allowed(m, status, information, &sites::REQUEST_COMPLETE);
     }
 
@@ -45,6 +47,7 @@ impl Request {
         let mut fx = take_fx(m);
         let driver = fx.request(self).header.driver();
         let verified = fx.verifier_on(driver);
+        comply(m, driver, Act::Complete, "WdfRequestComplete");
         if !verified || self.verify_owned(m).and_then(|()| self.verify_can_be_completed(m)).is_ok() {
             self.complete_internal(m, status, information, line);
         }

@@ -7,6 +7,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, Major, Method, NtStatus, Parameters, Span};
 
 use super::{Request, Transfer};
+use crate::compliance::{Act, comply};
 use crate::driver::Driver;
 use crate::framework::{fx_mut, trace};
 use crate::object::{Allowed, Attributes, Class, Deletable, Handle, HandleType, Object, body_of, create_general};
@@ -102,6 +103,9 @@ impl Memory {
             return Err(status);
         }
         attributes.validate(m, driver, Allowed::Neither)?;
+        if attributes.parent_object().is_none() {
+            comply(m, driver, Act::CreateMemory, "WdfMemoryCreate");
+        }
         Memory::allocate(m, driver, None, length, attributes)
     }
 

@@ -7,6 +7,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{IoctlCode, Irp, Machine, Major, Method, NtStatus, Parameters, RequestorMode};
 
 use super::{Ownership, Request};
+use crate::compliance::{Act, comply};
 use crate::file::{self, WdfFileObject};
 use crate::framework::trace;
 use crate::object::Handle;
@@ -86,6 +87,8 @@ impl Request {
     /// `WdfRequestGetParameters`. Under the verifier a request without an IRP, or without a location in it, has none,
     /// and a METHOD_NEITHER control request's own pointer is left out.
     pub fn parameters(self, m: &mut Machine) -> RequestParameters {
+        let driver = self.driver(m);
+        comply(m, driver, Act::ReadParameters, "WdfRequestGetParameters");
         let verified = self.verify_stack_valid(m).and_then(|()| self.verify_not_completed(m));
         if verified.is_err() {
             return RequestParameters { major: Major::default(), minor: 0, parameters: Parameters::None };

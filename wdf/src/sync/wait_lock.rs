@@ -5,6 +5,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, NtStatus, Ticks};
 
+use crate::compliance::{Act, comply};
 use crate::driver::Driver;
 use crate::object::{Allowed, Attributes, Class, create_general, general_handle, peek_body};
 use crate::verifier;
@@ -29,6 +30,9 @@ impl WaitLock {
     /// STATUS_DELETE_PENDING for a parent that is being deleted.
     pub fn create(m: &mut Machine, driver: Driver, attributes: Attributes) -> Result<WaitLock, NtStatus> {
         attributes.validate(m, driver, Allowed::Neither)?;
+        if attributes.parent_object().is_none() {
+            comply(m, driver, Act::CreateLock, "WdfWaitLockCreate");
+        }
         create_general(m, driver, &WAIT_LOCK, Body::default(), driver, attributes).map(WaitLock)
     }
 
@@ -37,6 +41,7 @@ impl WaitLock {
     /// # Errors
     /// STATUS_INVALID_DEVICE_REQUEST above PASSIVE_LEVEL under the verifier, and the lock is not taken.
     pub fn acquire(self, m: &mut Machine) -> Result<(), NtStatus> {
+        m.boundary("WdfWaitLockAcquire");
         if !verifier::passive_level(m, self) {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -51,6 +56,7 @@ impl WaitLock {
     /// STATUS_TIMEOUT (a success code in Windows) if the lock could not be had in that time, and as
     /// [`WaitLock::acquire`].
     pub fn acquire_within(self, m: &mut Machine, limit: Ticks) -> Result<(), NtStatus> {
+        m.boundary("WdfWaitLockAcquire");
         if limit > Ticks(0) && !verifier::passive_level(m, self) {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -67,6 +73,7 @@ impl WaitLock {
 
     /// `WdfWaitLockRelease`. Nobody checks whether the lock was held.
     pub fn release(self, m: &mut Machine) {
+        m.boundary("WdfWaitLockRelease");
         self.body(m).held = false;
     }
 

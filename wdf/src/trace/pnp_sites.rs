@@ -98,7 +98,7 @@ sites! {
     USAGE_EXIT = Verbose TRACINGPNP "FxPkgPnp::PnpDeviceUsageNotification" "Exit %!STATUS!";
     USAGE_BEFORE = Verbose TRACINGPNP "FxPkgPnp::SetUsageNotificationFlags" "Before:  type %d, in path %d, special count %d, flags 0x%x, device %p (WDFDEVICE %p), is pageable capable %d";
     USAGE_AFTER = Verbose TRACINGPNP "FxPkgPnp::CommitUsageNotification" "After:  special count %d, flags 0x%x, device %p (WDFDEVICE %p)";
-    PNP_IRP_WHILE_PENDING = Error TRACINGPNP "FxPkgPnp::SetPendingPnpIrp" "A new state changing pnp irp %!pnpmn! IRP %p arrived while another pnp irp %!pnpmn! IRP %p is still pending WDFDEVICE %p";
+    PNP_IRP_WHILE_PENDING = Error TRACINGPNP "FxPkgPnp::SetPendingPnpIrp" "A new state changing pnp irp %!pnpmn! IRP %p arrived while another pnp irp %!pnpmn! IRP %p is still pending WDFDEVICE %p\n";
     PNP_REMOVE_CHILD_LIST = Verbose TRACINGPNP "FxPkgPnp::RemoveChildList" "Removing FxChildList %p, WDFCHILDLIST %p";
 
     // S/irphandlers/pnp/fxpkgfdo.cpp

@@ -8,6 +8,7 @@ use super::notify::{InterfaceChange, Notifications};
 use super::{Problem, RelationType, Veto};
 use crate::device::{DeviceObject, DriverObject};
 use crate::machine::Machine;
+use crate::power::SystemPowerState;
 use crate::schedule::Context;
 use crate::slab::Slab;
 use crate::status::NtStatus;
@@ -131,8 +132,12 @@ impl Machine {
     }
 }
 
+/// A system that sleeps enumerates nothing: a change of its power and the PnP manager's work exclude each other, and
+/// what drivers asked for meanwhile is done when it works again.
+///
+/// Source: Windows driver documentation, "Bug Check 0x9F: DRIVER_POWER_STATE_FAILURE" (parameter 1 = 4).
 fn run_waiting(m: &mut Machine, _: Context) {
-    if m.pnp.busy {
+    if m.pnp.busy || m.system_power() != SystemPowerState::Working {
         return;
     }
     m.run_pnp_work(|m| {

@@ -11,7 +11,7 @@ use crate::schedule::Irql;
 use crate::status::{NtStatus, constants::*};
 
 /// A dispatch routine that runs.
-pub(super) struct Call {
+pub(crate) struct Call {
     pub(super) irp: Irp,
     /// The location that it was called with.
     pub(super) location: i8,
@@ -80,6 +80,13 @@ impl Irp {
     /// IoCallDriver for somebody who looks.
     #[cold]
     pub(crate) fn call_driver_watched(self, m: &mut Machine, device: DeviceObject) -> NtStatus {
+        m.boundary("IoCallDriver");
+        let status = self.call_driver_checked(m, device);
+        m.boundary("IoCallDriver returns");
+        status
+    }
+
+    fn call_driver_checked(self, m: &mut Machine, device: DeviceObject) -> NtStatus {
         self.check_call(m, device);
         m.limit_irql("IoCallDriver");
         let dispatch = self.enter_next(m, device);

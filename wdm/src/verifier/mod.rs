@@ -19,7 +19,7 @@ use crate::irp::Irp;
 use crate::machine::Machine;
 use crate::stop::{BugCheck, Stop};
 
-use calls::Call;
+pub(crate) use calls::Call;
 use irps::Track;
 pub use rules::Severity;
 
@@ -67,7 +67,7 @@ pub(crate) struct DriverVerifier {
     options: VerifierOptions,
     findings: Vec<Finding>,
     /// The dispatch routines that run, outermost first.
-    calls: Vec<Call>,
+    pub(crate) calls: Vec<Call>,
     irps: BTreeMap<Irp, Track>,
 }
 

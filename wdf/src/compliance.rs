@@ -1,0 +1,156 @@
+//! Published rules for drivers that nothing in Windows looks at while a driver runs: what it does in the wrong place
+//! although every call succeeds. Whoever wants to hear of them says so in [`crate::DriverConfig::compliance`].
+//!
+//! Source: Windows driver documentation, "Rules for KMDF Drivers", one page a rule.
+
+use vbus_wdm::Machine;
+
+use crate::driver::Driver;
+use crate::framework::{fx, fx_mut};
+
+/// A rule, by the name that its page has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// A request is sent while the driver holds a spin lock.
+    ReqSendWhileSpinlock,
+    /// A request is sent synchronously without a time-out.
+    SyncReqSend,
+    /// A queue is stopped, drained or purged in EvtDeviceSurpriseRemoval.
+    EvtSurpriseRemoveNoSuspendQueue,
+    /// A request is completed in EvtDeviceSurpriseRemoval.
+    EvtSurpriseRemoveNoRequestComplete,
+    /// A sent request is cancelled in EvtDeviceSurpriseRemoval.
+    NoCancelFromEvtSurpriseRemove,
+    /// A request's parameters are read in EvtIoStop.
+    EvtIoStopGetParam,
+    /// A request's parameters are read in EvtIoResume.
+    EvtIoResumeGetParam,
+    /// A memory has no parent but the driver, and stays until that is unloaded.
+    ParentObjectCheck,
+    /// The same of a lock.
+    ParentObjectCheckLock,
+}
+
+/// A rule that a driver broke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RuleBroken {
+    /// The rule.
+    pub rule: Rule,
+    /// The DDI with which it was broken.
+    pub ddi: &'static str,
+    /// The sequence number of the driver's last log record at that moment.
+    pub sequence: u32,
+}
+
+/// A callback in which some calls are wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inside {
+    SurpriseRemoval,
+    IoStop,
+    IoResume,
+}
+
+/// What a driver does that may be wrong where it does it.
+#[derive(Clone, Copy)]
+pub enum Act {
+    /// It sends a request.
+    Send,
+    /// It sends a request and waits for it, as long as it may take.
+    WaitWithoutLimit,
+    /// It completes a request.
+    Complete,
+    /// It stops, drains or purges a queue.
+    SuspendQueue,
+    /// It cancels a request that it sent.
+    CancelSent,
+    /// It reads a request's parameters.
+    ReadParameters,
+    /// It creates a memory without a parent.
+    CreateMemory,
+    /// It creates a lock without a parent.
+    CreateLock,
+}
+
+/// What is known of a driver whose rules are looked at.
+#[derive(Default)]
+pub(crate) struct Compliance {
+    pub(crate) broken: Vec<RuleBroken>,
+    inside: Vec<Inside>,
+    spin_locks: u32,
+}
+
+impl Compliance {
+    fn rule(&self, act: Act) -> Option<Rule> {
+        let inside = self.inside.last().copied();
+        match act {
+            Act::Send | Act::WaitWithoutLimit if self.spin_locks > 0 => Some(Rule::ReqSendWhileSpinlock),
+            Act::WaitWithoutLimit => Some(Rule::SyncReqSend),
+            Act::CreateMemory => Some(Rule::ParentObjectCheck),
+            Act::CreateLock => Some(Rule::ParentObjectCheckLock),
+            _ => match (act, inside?) {
+                (Act::SuspendQueue, Inside::SurpriseRemoval) => Some(Rule::EvtSurpriseRemoveNoSuspendQueue),
+                (Act::Complete, Inside::SurpriseRemoval) => Some(Rule::EvtSurpriseRemoveNoRequestComplete),
+                (Act::CancelSent, Inside::SurpriseRemoval) => Some(Rule::NoCancelFromEvtSurpriseRemove),
+                (Act::ReadParameters, Inside::IoStop) => Some(Rule::EvtIoStopGetParam),
+                (Act::ReadParameters, Inside::IoResume) => Some(Rule::EvtIoResumeGetParam),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn of(m: &mut Machine, driver: Driver) -> Option<&mut Compliance> {
+    fx_mut(m).drivers.get_mut(driver.id())?.compliance.as_deref_mut()
+}
+
+/// A driver does something. Costs a look where nobody wants to hear of rules.
+#[inline]
+pub fn comply(m: &mut Machine, driver: Driver, act: Act, ddi: &'static str) {
+    if fx(m).checks_rules {
+        look(m, driver, act, ddi);
+    }
+}
+
+#[cold]
+fn look(m: &mut Machine, driver: Driver, act: Act, ddi: &'static str) {
+    let sequence = driver.log_sequence(m);
+    let Some(compliance) = of(m, driver) else { return };
+    if let Some(rule) = compliance.rule(act) {
+        compliance.broken.push(RuleBroken { rule, ddi, sequence });
+    }
+}
+
+/// Calls a driver in a callback in which some calls are wrong.
+pub(crate) fn within<R>(m: &mut Machine, driver: Driver, what: Inside, call: impl FnOnce(&mut Machine) -> R) -> R {
+    if !fx(m).checks_rules {
+        return call(m);
+    }
+    if let Some(compliance) = of(m, driver) {
+        compliance.inside.push(what);
+    }
+    let result = call(m);
+    if let Some(compliance) = of(m, driver) {
+        compliance.inside.pop();
+    }
+    result
+}
+
+/// A driver takes a spin lock, or gives it back.
+pub(crate) fn holds_spin_lock(m: &mut Machine, driver: Driver, takes: bool) {
+    if !fx(m).checks_rules {
+        return;
+    }
+    if let Some(compliance) = of(m, driver) {
+        let locks = compliance.spin_locks;
+        compliance.spin_locks = if takes { locks + 1 } else { locks.saturating_sub(1) };
+    }
+}
+
+impl Driver {
+    /// The rules that the driver broke, oldest first; none for a driver whose [`crate::DriverConfig::compliance`] is not
+    /// set.
+    pub fn broken_rules(self, m: &Machine) -> &[RuleBroken] {
+        let body = fx(m).drivers.get(self.id());
+        body.and_then(|body| body.compliance.as_deref()).map_or(&[], |compliance| &compliance.broken)
+    }
+}
