@@ -28,6 +28,7 @@ mod observe;
 mod pnp;
 mod power;
 mod processors;
+mod remove_lock;
 mod schedule;
 mod slab;
 mod status;
@@ -61,6 +62,7 @@ pub use power::{
     SystemPowerState,
 };
 pub use processors::{Pause, Processor, Processors, Ready, ReadyKind, Until};
+pub use remove_lock::{RemoveLock, RemoveLockLimits};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};
 pub use status::{NtStatus, constants};

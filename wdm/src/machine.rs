@@ -15,6 +15,7 @@ use crate::observe::Observer;
 use crate::pnp::PnpManager;
 use crate::power::PowerManager;
 use crate::processors::Processors;
+use crate::remove_lock::RemoveLockData;
 use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
@@ -35,6 +36,7 @@ pub struct Machine {
     pub(crate) blocks: Slab<Block>,
     pub(crate) requests: Slab<UserRequest>,
     pub(crate) events: Slab<bool>,
+    pub(crate) remove_locks: Slab<RemoveLockData>,
     pub(crate) status_blocks: Slab<Option<IoStatus>>,
     pub(crate) built: Slab<BuiltRequest>,
     pub(crate) cancel_lock_held: bool,
@@ -44,6 +46,7 @@ pub struct Machine {
     pub(crate) power: PowerManager,
     pub(crate) schedule: Schedule,
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
+    pub(crate) user_apcs: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
     pub(crate) processors: Option<Arc<dyn Processors>>,
     /// Somebody watches or plays other processors, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
