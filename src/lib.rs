@@ -21,18 +21,33 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+pub mod apdu;
 mod attempt;
+pub mod budget;
+pub mod diff;
 pub mod explain;
+pub mod explore;
 mod host;
 mod probe;
+pub mod readers;
+pub mod report;
 pub mod repro;
+pub mod run;
+pub mod scenario;
+#[cfg(unix)]
+pub mod serve;
 mod setup;
+pub mod sweep;
+mod topology;
+mod trace;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
 pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
+pub use scenario::Scenario;
 pub use setup::{Setup, SetupError, VirtualBus};
+pub use trace::Trace;
 
 pub use vbus_bus as bus;
 pub use vbus_iotarget as iotarget;

@@ -1,10 +1,12 @@
 //! Puts buses and readers on a machine.
 
 use thiserror::Error;
-use vbus_bus::{BusConfig, HARDWARE_ID_BUS, HARDWARE_ID_READER, OpenError, ReaderId, Service};
-use vbus_reader::ReaderConfig;
+use vbus_bus::{BusConfig, HARDWARE_ID_BUS, HARDWARE_ID_READER, OpenError, Service};
+use vbus_reader::{ReaderConfig, Slot};
 use vbus_wdf::{Driver, DriverConfig};
-use vbus_wdm::{DevNode, DeviceObject, FilterStyle, Installation, Machine, NodeState, NtStatus, Stop, create_filter};
+use vbus_wdm::{DevNode, DeviceObject, FilterStyle, Machine, NodeState, NtStatus, Stop};
+
+use crate::topology::{Built, Bus, BusDriver, Filter, Filters, ReaderDriver, Topology};
 
 /// What to build: the story's stacks, until something is changed.
 ///
@@ -26,12 +28,12 @@ pub struct Setup {
 pub enum SetupError {
     /// No IRP has that many locations, or that few.
     #[error(
-        "the {stack}'s stack would have StackSize {size}, and an IRP has 1 to 125 locations: \
+        "{stack}'s stack would have StackSize {size}, and an IRP has 1 to 125 locations: \
          take fewer filters or another StackSize"
     )]
     StackSize {
-        /// Whose stack.
-        stack: &'static str,
+        /// The function driver.
+        stack: String,
         /// Its StackSize at the top.
         size: i32,
     },
@@ -151,77 +153,38 @@ impl Setup {
     /// # Errors
     /// [`SetupError`].
     pub fn build(&self) -> Result<VirtualBus, SetupError> {
-        self.check_stack_sizes()?;
-        let mut machine = Machine::new();
-        let m = &mut machine;
-        let bus_driver = vbus_bus::create_driver(m, self.bus, self.driver);
-        let reader_driver = vbus_reader::create_driver(m, self.reader.clone(), self.driver);
-        let installations = [
-            (HARDWARE_ID_BUS, bus_driver, &self.bus_filters, "busfilter"),
-            (HARDWARE_ID_READER, reader_driver, &self.reader_filters, "scfilter"),
-        ];
-        for (hardware_id, driver, filters, name) in installations {
-            let upper_filters = create_filters(m, filters, name);
-            let function = Some(driver.driver_object(m));
-            let hardware_id = hardware_id.to_owned();
-            m.install(Installation { hardware_id, function, upper_filters, ..Installation::default() });
-        }
+        let topology = self.topology();
+        let Built { mut machine, bus_drivers, reader_drivers } = topology.load()?;
         let mut buses = Vec::new();
-        for _ in 0..self.buses {
-            let node = m.add_root_device(HARDWARE_ID_BUS)?;
-            require_started(m, node)?;
-            buses.push(node);
-        }
-        let mut vbus = VirtualBus { machine, bus_driver, reader_driver, buses };
-        for bus in 0..self.buses {
-            let service = Service::open(&mut vbus.machine, bus)?;
-            for &id in &self.readers {
-                let status = service.plug_in(&mut vbus.machine, ReaderId(id))?;
-                if !status.is_success() {
-                    return Err(SetupError::PlugIn { id, status });
-                }
-            }
-            service.close(&mut vbus.machine)?;
-            for node in vbus.buses[bus].children(&vbus.machine) {
-                require_started(&vbus.machine, node)?;
-            }
-        }
-        Ok(vbus)
+        topology.start(&mut machine, &mut buses)?;
+        Ok(VirtualBus { machine, bus_driver: bus_drivers[0], reader_driver: reader_drivers[0], buses })
+    }
+
+    /// Buses of one kind, with readers of one kind.
+    fn topology(&self) -> Topology {
+        let bus = BusDriver {
+            name: "vbus".to_owned(),
+            hardware_id: HARDWARE_ID_BUS.to_owned(),
+            config: self.bus,
+            framework: self.driver,
+            filters: Filters { upper: numbered(&self.bus_filters, "busfilter"), lower: Vec::new() },
+        };
+        let reader = ReaderDriver {
+            name: "vreader".to_owned(),
+            hardware_ids: vec![HARDWARE_ID_READER.to_owned()],
+            config: self.reader.clone(),
+            framework: self.driver,
+            filters: Filters { upper: numbered(&self.reader_filters, "scfilter"), lower: Vec::new() },
+        };
+        let buses = vec![Bus { driver: 0, readers: self.readers.clone() }; self.buses];
+        Topology { bus_drivers: vec![bus], reader_drivers: vec![reader], buses }
     }
 }
 
-impl Setup {
-    /// StackSize is a CCHAR that wraps: says so in numbers before a stack is built that cannot work.
-    fn check_stack_sizes(&self) -> Result<(), SetupError> {
-        let bus_options = i32::from(self.bus.preprocess.is_some()) + i32::from(self.bus.remove_lock_for_io);
-        let bus = i32::from(self.bus.extra_stack) + bus_options;
-        for (stack, extra, filters) in
-            [("bus", bus, &self.bus_filters), ("reader", self.reader.extra_stack.into(), &self.reader_filters)]
-        {
-            // The PDO has one location, the FDO one more, and each filter another.
-            let size = 2 + extra + filters.len() as i32;
-            if !(1..=125).contains(&size) {
-                return Err(SetupError::StackSize { stack, size });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// One driver per filter; the first carries the plain name.
-fn create_filters(m: &mut Machine, filters: &[FilterStyle], name: &str) -> Vec<vbus_wdm::DriverObject> {
-    let numbered = filters.iter().enumerate().map(|(at, &style)| match at {
-        0 => create_filter(m, name, style),
-        _ => create_filter(m, &format!("{name}{}", at + 1), style),
-    });
-    numbered.collect()
-}
-
-fn require_started(m: &Machine, node: DevNode) -> Result<(), SetupError> {
-    match node.state(m) {
-        Some(NodeState::Started) => Ok(()),
-        state => Err(SetupError::NotStarted { device: node.instance_path(m), state }),
-    }
+/// The first filter carries the plain name.
+fn numbered(styles: &[FilterStyle], name: &str) -> Vec<Filter> {
+    let name = |at| if at == 0 { name.to_owned() } else { format!("{name}{}", at + 1) };
+    styles.iter().enumerate().map(|(at, &style)| Filter { name: name(at), style }).collect()
 }
 
 impl VirtualBus {
@@ -252,6 +215,14 @@ impl VirtualBus {
     pub fn describe(&self, stack: &[DeviceObject]) -> Vec<(String, i8)> {
         let m = &self.machine;
         stack.iter().map(|&device| (device.driver_name(m).to_owned(), m[device].stack_size)).collect()
+    }
+
+    /// The slot of the reader with this id on the first bus, while it is plugged in.
+    pub fn slot(&self, reader: u32) -> Option<Slot> {
+        let m = &self.machine;
+        let children = self.buses.first().map_or(Vec::new(), |bus| bus.children(m));
+        let is_it = |node: &DevNode| node.info(m).is_some_and(|info| info.instance_id.parse() == Ok(reader));
+        children.into_iter().filter(is_it).find_map(|node| Slot::of(m, node.pdo(m)?))
     }
 
     /// The stack of a bus's `reader`-th child, highest device first.

@@ -105,7 +105,7 @@ fn a_card_that_answers_later_leaves_the_same_steps() {
 fn a_stack_that_no_irp_is_big_enough_for_is_refused_with_its_number() {
     let setup = vbus::Setup::default().bus_extra_stack(126);
     let refused = setup.build().err().unwrap().to_string();
-    assert!(refused.contains("the bus's stack would have StackSize 128"), "{refused}");
+    assert!(refused.contains("vbus's stack would have StackSize 128"), "{refused}");
 }
 
 #[test]

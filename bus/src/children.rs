@@ -2,14 +2,14 @@
 
 use vbus_iotarget::IoTarget;
 use vbus_wdf::{
-    Attributes, ChildList, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks, PnpCapabilities,
+    Attributes, ChildList, ChildState, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks, PnpCapabilities,
     PowerDeviceState,
 };
 use vbus_wdm::constants::*;
-use vbus_wdm::{CapabilityFlags, Machine, NtStatus};
+use vbus_wdm::{CapabilityFlags, Machine, NtStatus, OpenOptions};
 
-use crate::driver::{Bus, ChildTarget};
-use crate::ioctl::{HARDWARE_ID_READER, ReaderId};
+use crate::driver::{Bus, ChildTarget, TargetOpen};
+use crate::ioctl::{HARDWARE_ID_READER, ReaderId, reader_hardware_id};
 
 /// The context of a PDO and of its target: which reader it is.
 #[derive(Clone, Copy)]
@@ -18,12 +18,14 @@ pub(crate) struct Child {
 }
 
 /// EvtChildListCreateDevice.
-pub(crate) fn create_reader(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Result<(), NtStatus> {
+pub(crate) fn create_reader(m: &mut Machine, list: ChildList, id: u64, init: DeviceInit) -> Result<(), NtStatus> {
     let id = u32::try_from(id).map(ReaderId).map_err(|_| STATUS_INVALID_PARAMETER)?;
+    let bus = list.device(m).device_object(m);
+    let own_hardware_id = reader_hardware_id(bus.driver_name(m), id);
     let ids = PdoIds {
         device: HARDWARE_ID_READER.to_owned(),
         instance: format!("{:04}", id.0),
-        hardware: vec![HARDWARE_ID_READER.to_owned()],
+        hardware: vec![own_hardware_id, HARDWARE_ID_READER.to_owned()],
         ..PdoIds::default()
     };
     let callbacks = PnpCallbacks { d0_entry: Some(powered_up), d0_exit: Some(powered_down), ..PnpCallbacks::default() };
@@ -40,12 +42,32 @@ fn powered_up(m: &mut Machine, pdo: Device, _: PowerDeviceState) -> Result<(), N
     let bus = pdo.parent(m).ok_or(STATUS_INVALID_DEVICE_STATE)?;
     let top = pdo.device_object(m).top_of_stack(m);
     let target = IoTarget::create(m, bus, Attributes::none().context(child))?;
-    if let Err(status) = target.open_existing_device(m, top) {
+    let opened = match bus.context::<Bus>(m).config.target {
+        TargetOpen::ExistingDevice => target.open_existing_device(m, top),
+        TargetOpen::ByName => Ok(()),
+    };
+    if let Err(status) = opened {
         target.delete(m);
         return Err(status);
     }
     bus.context::<Bus>(m).targets.insert(child.id, ChildTarget { target, leaving: false });
     Ok(())
+}
+
+/// Opens a target that waits for its first request, by the name of the child's PDO.
+pub(crate) fn open_when_used(m: &mut Machine, bus: Device, target: IoTarget) -> Result<(), NtStatus> {
+    // A target that was never opened has no stack size.
+    if bus.context::<Bus>(m).config.target != TargetOpen::ByName || target.stack_size(m) != 0 {
+        return Ok(());
+    }
+    let id = target.context::<Child>(m).id;
+    let list = bus.default_child_list(m).ok_or(STATUS_INVALID_DEVICE_STATE)?;
+    let Some(ChildState::Created(pdo)) = list.child(m, id.0.into()).map(|child| child.state) else {
+        return Err(STATUS_NO_SUCH_DEVICE);
+    };
+    let pdo = pdo.device_object(m);
+    let name = m.device_name(pdo).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?.to_owned();
+    target.open_by_name(m, &name, OpenOptions::READ_WRITE)
 }
 
 /// EvtDeviceD0Exit of a PDO: the reader goes. Whatever is still out comes back cancelled.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use vbus_iotarget::IoTarget;
+use vbus_iotarget::{IoTarget, SendOptions, SendRequest};
 use vbus_wdf::{Attributes, Device, DeviceInit, Dispatch, Driver, DriverConfig, Handle, IoControl, Queue, Request};
 use vbus_wdm::constants::*;
-use vbus_wdm::{Irp, Machine, Major, NtStatus};
+use vbus_wdm::{Context, IoctlCode, Irp, Machine, Major, NtStatus, Parameters};
 
 use crate::children;
 use crate::forward;
@@ -40,8 +40,65 @@ pub enum PreprocessStyle {
     Copy,
 }
 
-/// How the bus behaves.
+/// How the bus's targets get at a child's stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TargetOpen {
+    /// WdfIoTargetOpenUseExistingDevice, on the top of the child's stack when the child starts.
+    #[default]
+    ExistingDevice,
+    /// WdfIoTargetOpenByName, with the name of the child's PDO, when the first request is for it: a device that is
+    /// starting cannot be opened.
+    ByName,
+}
+
+/// How the bus's default queue hands out requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueueOptions {
+    /// WDF_IO_QUEUE_DISPATCH_TYPE. From a manual queue the driver takes requests when it is told that one is there.
+    pub dispatch: Dispatch,
+    /// NumberOfPresentedRequests of a parallel queue.
+    pub presented_limit: Option<u32>,
+    /// PowerManaged.
+    pub power_managed: Option<bool>,
+    /// EvtIoStop, where the driver has one.
+    pub on_stop: Option<OnStop>,
+}
+
+/// What the bus does in EvtIoStop with a request that it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnStop {
+    /// WdfRequestStopAcknowledge: the bus keeps it while the device is powered down.
+    Acknowledge,
+    /// WdfRequestCancelSentRequest: the bus asks for it back.
+    CancelSent,
+    /// Nothing at all: the power transition waits until the request is completed.
+    Nothing,
+}
+
+impl Default for QueueOptions {
+    fn default() -> QueueOptions {
+        QueueOptions { dispatch: Dispatch::Parallel, presented_limit: None, power_managed: None, on_stop: None }
+    }
+}
+
+/// A program's request for a child.
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarding {
+    /// The bus.
+    pub bus: Device,
+    /// The program's request. Whoever is given this owns it.
+    pub request: Request,
+    /// The child that it names.
+    pub reader: ReaderId,
+    /// Its control code.
+    pub code: IoctlCode,
+}
+
+/// What is done with a program's request for a child, in place of the bus's own forwarding.
+pub type Forward = fn(&mut Machine, Forwarding);
+
+/// How the bus behaves.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct BusConfig {
     /// What the driver adds to its device object's StackSize.
     pub extra_stack: i8,
@@ -53,6 +110,28 @@ pub struct BusConfig {
     pub remove_lock_for_io: bool,
     /// A preprocess callback for IRP_MJ_DEVICE_CONTROL.
     pub preprocess: Option<PreprocessStyle>,
+    /// The default queue.
+    pub queue: QueueOptions,
+    /// How requests are sent to a child.
+    pub send: SendOptions,
+    /// How targets are opened.
+    pub target: TargetOpen,
+    /// Another way to forward.
+    pub forward: Option<Forward>,
+}
+
+impl BusConfig {
+    /// How many locations the options add to the bus FDO's StackSize, besides the one that attaching gives.
+    ///
+    /// Source: S/core/fxdevice.cpp:479-508.
+    pub fn added_locations(&self) -> i32 {
+        i32::from(self.extra_stack) + i32::from(self.preprocess.is_some()) + i32::from(self.remove_lock_for_io)
+    }
+
+    /// How many locations of a control request the options use up before EvtIoDeviceControl sees it.
+    pub fn used_locations(&self) -> i32 {
+        i32::from(self.preprocess == Some(PreprocessStyle::Copy)) + i32::from(self.remove_lock_for_io)
+    }
 }
 
 /// The device context: the children's targets by id.
@@ -74,8 +153,18 @@ pub(crate) struct ChildTarget {
 
 /// Loads the bus driver. Install it for [`crate::HARDWARE_ID_BUS`].
 pub fn create_driver(m: &mut Machine, config: BusConfig, driver: DriverConfig) -> Driver {
+    create_driver_named(m, "vbus", config, driver)
+}
+
+/// Loads the bus driver under a service name of its own, for machines with buses that behave differently.
+pub fn create_driver_named(m: &mut Machine, name: &str, config: BusConfig, driver: DriverConfig) -> Driver {
     let driver = DriverConfig { device_add: Some(device_add), ..driver };
-    Driver::create(m, "vbus", driver, Attributes::none().context(config))
+    Driver::create(m, name, driver, Attributes::none().context(config))
+}
+
+/// The I/O target of a child that is there, for whoever looks at it or stops it from outside of the driver.
+pub fn target_of(m: &mut Machine, bus: Device, id: ReaderId) -> Option<IoTarget> {
+    bus.context::<Bus>(m).targets.get(&id).map(|child| child.target)
 }
 
 fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), NtStatus> {
@@ -92,8 +181,44 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
     let bus = init.create(m, Attributes::none().context(Bus { config, ..Bus::default() }))?;
     let device_object = bus.device_object(m);
     m[device_object].stack_size = m[device_object].stack_size.wrapping_add(config.extra_stack);
-    Queue::config(Dispatch::Parallel).on_device_control(service).create_default(m, bus)?;
+    create_queue(m, bus, config.queue)?;
     bus.create_interface(m, GUID_DEVINTERFACE_VBUS, None)
+}
+
+fn create_queue(m: &mut Machine, bus: Device, options: QueueOptions) -> Result<(), NtStatus> {
+    let mut queue = Queue::config(options.dispatch);
+    if options.dispatch != Dispatch::Manual {
+        queue = queue.on_device_control(service);
+    }
+    if let Some(limit) = options.presented_limit {
+        queue = queue.presented_limit(limit);
+    }
+    if let Some(power_managed) = options.power_managed {
+        queue = queue.power_managed(power_managed);
+    }
+    queue = match options.on_stop {
+        Some(OnStop::Acknowledge) => queue.on_stop(|m, _, request, _| request.stop_acknowledge(m, false)),
+        Some(OnStop::CancelSent) => queue.on_stop(|m, _, request, _| _ = request.cancel_sent(m)),
+        Some(OnStop::Nothing) => queue.on_stop(|_, _, _, _| {}),
+        None => queue,
+    };
+    let queue = queue.create_default(m, bus)?;
+    if options.dispatch == Dispatch::Manual {
+        queue.ready_notify(m, Some(take_requests), Context(0))?;
+    }
+    Ok(())
+}
+
+/// EvtIoQueueState of a manual queue: there are requests.
+fn take_requests(m: &mut Machine, queue: Queue, _: Context) {
+    while let Ok(request) = queue.retrieve_next(m) {
+        match request.parameters(m).parameters {
+            Parameters::DeviceIoControl { code, input_length, output_length, .. } => {
+                service(m, queue, request, IoControl { code, input_length, output_length });
+            }
+            _ => request.complete(m, STATUS_INVALID_DEVICE_REQUEST),
+        }
+    }
 }
 
 fn skip_and_dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
@@ -126,7 +251,10 @@ fn service(m: &mut Machine, queue: Queue, request: Request, control: IoControl) 
             let status = eject(m, bus, id);
             request.complete_with_information(m, status.into(), 0);
         }
-        code => forward::forward(m, bus, request, id, code),
+        code => match bus.context::<Bus>(m).config.forward {
+            Some(forward) => forward(m, Forwarding { bus, request, reader: id, code }),
+            None => forward::forward(m, bus, request, id, code),
+        },
     }
 }
 

@@ -1,27 +1,32 @@
 //! Forwarding: a program's request becomes a request to one child.
 
-use vbus_iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest, TargetState};
+use vbus_iotarget::{CompletionParams, Data, IoTarget, SendRequest, TargetState};
 use vbus_wdf::{Attributes, Deletable, Device, Handle, Memory, Request};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, IoctlCode, Machine, NtStatus};
 
-use crate::children::Child;
+use crate::children::{Child, open_when_used};
 use crate::driver::{Bus, BusConfig, ChildTarget, FormatCall, Sender};
 use crate::ioctl::{ID_LENGTH, ReaderId};
 
 /// Sends a program's request on to a child, or completes it with the reason why not.
 pub(crate) fn forward(m: &mut Machine, bus: Device, request: Request, id: ReaderId, code: IoctlCode) {
     let Bus { config, targets, .. } = bus.context::<Bus>(m);
-    let BusConfig { sender, format, .. } = *config;
-    let result = match (targets.get(&id), sender) {
-        (Some(&ChildTarget { target, leaving: false }), Sender::Original) => {
-            forward_original(m, request, target, id, code, format)
+    let config = *config;
+    let result = match targets.get(&id) {
+        Some(&ChildTarget { target, leaving: false }) => {
+            // The reader may go at any moment: its target is closed then, but there.
+            target.reference(m);
+            let sent = open_when_used(m, bus, target).and_then(|()| match config.sender {
+                Sender::Original => forward_original(m, request, target, id, code, config),
+                Sender::DriverCreated => forward_own(m, bus, request, target, code, config),
+            });
+            let result = sent.map_err(|status| final_status(m, target, status));
+            target.dereference(m);
+            result
         }
-        (Some(&ChildTarget { target, leaving: false }), Sender::DriverCreated) => {
-            forward_own(m, bus, request, target, code, format)
-        }
-        (Some(ChildTarget { leaving: true, .. }), _) => Err(STATUS_NO_SUCH_DEVICE),
-        (None, _) => Err(why_no_target(m, bus, id)),
+        Some(ChildTarget { leaving: true, .. }) => Err(STATUS_NO_SUCH_DEVICE),
+        None => Err(why_no_target(m, bus, id)),
     };
     if let Err(status) = result {
         request.complete_with_information(m, status, 0);
@@ -56,13 +61,16 @@ fn forward_original(
     target: IoTarget,
     id: ReaderId,
     code: IoctlCode,
-    call: FormatCall,
+    config: BusConfig,
 ) -> Result<(), NtStatus> {
     debug_assert_eq!(target.context::<Child>(m).id, id);
     // An undersized request ends here, with the log saying why.
-    format(m, call, target, request, code, Data::RequestFrom(ID_LENGTH), Data::Request)?;
-    request.set_completion_routine(m, forwarded, id.0);
-    if request.send(m, target, SendOptions::none()) { Ok(()) } else { Err(request.status(m)) }
+    format(m, config.format, target, request, code, Data::RequestFrom(ID_LENGTH), Data::Request)?;
+    // A request that is forgotten comes back to nobody.
+    if !config.send.forgets() {
+        request.set_completion_routine(m, forwarded, id.0);
+    }
+    if request.send(m, target, config.send) { Ok(()) } else { Err(request.status(m)) }
 }
 
 fn forwarded(m: &mut Machine, request: Request, target: IoTarget, params: &CompletionParams, _: Context) {
@@ -70,10 +78,11 @@ fn forwarded(m: &mut Machine, request: Request, target: IoTarget, params: &Compl
     request.complete_with_information(m, status, params.io_status.information);
 }
 
-/// The child's status, but for a request that was cancelled because its reader went: nobody else cancelled it.
+/// The child's status, but for a request that was cancelled or refused because its reader went: nobody else cancelled it.
 fn final_status(m: &mut Machine, target: IoTarget, status: NtStatus) -> NtStatus {
     let gone = target.state(m) != TargetState::Started;
-    if gone && status == STATUS_CANCELLED { STATUS_DEVICE_REMOVED } else { status }
+    let of_going = matches!(status, STATUS_CANCELLED | STATUS_INVALID_DEVICE_STATE);
+    if gone && of_going { STATUS_DEVICE_REMOVED } else { status }
 }
 
 fn forward_own(
@@ -82,13 +91,13 @@ fn forward_own(
     original: Request,
     target: IoTarget,
     code: IoctlCode,
-    call: FormatCall,
+    config: BusConfig,
 ) -> Result<(), NtStatus> {
     let driver = bus.driver(m);
     let own = Request::create(m, driver, Attributes::none().parent(bus))?;
     let input = original.input_memory(m).map_or(Data::None, part_after_id);
     let output = original.output_memory(m).map_or(Data::None, Data::Memory);
-    let formatted = format(m, call, target, own, code, input, output);
+    let formatted = format(m, config.format, target, own, code, input, output);
     if let Err(status) = formatted {
         own.delete(m);
         return Err(status);
@@ -100,7 +109,7 @@ fn forward_own(
     }
     bus.context::<Bus>(m).out.push((original, own));
     own.set_completion_routine(m, own_came_back, original.to_context());
-    if own.send(m, target, SendOptions::none()) {
+    if own.send(m, target, config.send) {
         return Ok(());
     }
     let status = own.status(m);

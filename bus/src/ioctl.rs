@@ -13,6 +13,12 @@ pub const HARDWARE_ID_BUS: &str = "ROOT\\VBUS";
 /// The readers that the bus enumerates.
 pub const HARDWARE_ID_READER: &str = "VBUS\\Reader";
 
+/// The hardware id of one reader of the bus that a driver of this name drives: it is matched before
+/// [`HARDWARE_ID_READER`], for readers that have drivers of their own.
+pub fn reader_hardware_id(bus_driver: &str, reader: ReaderId) -> String {
+    format!("{}\\Reader_{:04}", bus_driver.to_uppercase(), reader.0)
+}
+
 /// How a program names a reader: the first four bytes, little-endian, of every request to the bus.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ReaderId(pub u32);

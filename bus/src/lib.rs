@@ -12,10 +12,13 @@ mod forward;
 mod ioctl;
 mod service;
 
-pub use driver::{BusConfig, FormatCall, PreprocessStyle, Sender, create_driver};
+pub use driver::{
+    BusConfig, FormatCall, Forward, Forwarding, OnStop, PreprocessStyle, QueueOptions, Sender, TargetOpen,
+    create_driver, create_driver_named, target_of,
+};
 pub use ioctl::{
     GUID_DEVINTERFACE_VBUS, HARDWARE_ID_BUS, HARDWARE_ID_READER, IOCTL_VBUS_EJECT, IOCTL_VBUS_PLUG_IN,
-    IOCTL_VBUS_UNPLUG, ReaderId,
+    IOCTL_VBUS_UNPLUG, ReaderId, reader_hardware_id,
 };
 pub use service::{OpenError, Service};
 pub use vbus_reader::ioctl::IOCTL_VBUS_EXCHANGE;

@@ -64,6 +64,11 @@ impl Service {
         }
     }
 
+    /// A bus that was opened in another way.
+    pub fn of_file(file: FileObject) -> Service {
+        Service { file }
+    }
+
     /// The file handle.
     pub fn file(self) -> FileObject {
         self.file

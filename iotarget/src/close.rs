@@ -41,12 +41,14 @@ fn dispose_event(kind: &Kind) -> u64 {
 impl IoTarget {
     /// `WdfIoTargetClose`: completes what waits, cancels what is out, waits for it, and lets go of the device.
     pub fn close(self, m: &mut Machine) {
+        m.boundary("WdfIoTargetClose");
         self.close_if_passive(m, CloseReason::Close);
     }
 
     /// `WdfIoTargetCloseForQueryRemove`: as [`IoTarget::close`], with the intention to open it again should the
     /// removal of its device be cancelled.
     pub fn close_for_query_remove(self, m: &mut Machine) {
+        m.boundary("WdfIoTargetCloseForQueryRemove");
         self.close_if_passive(m, CloseReason::QueryRemove);
     }
 

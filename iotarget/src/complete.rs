@@ -6,8 +6,8 @@
 //! Source: S/targets/general/fxiotarget.cpp:1880-2451; S/core/fxrequestbase.cpp:420-532, 700-812;
 //! S/inc/private/km/fxiotargetkm.hpp:150-195.
 
-use vbus_wdf::layer::{Parts, sites, take_fx, trace};
-use vbus_wdf::{Handle, Request};
+use vbus_wdf::layer::{Parts, request_step, sites, take_fx, trace};
+use vbus_wdf::{Handle, Request, RequestStep};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, IoStatus, Irp, Machine, NtStatus, Span};
 
@@ -142,6 +142,10 @@ pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTa
             m[irp].driver_context = [0; 4];
         }
     }
+    request_step(m, request, |m| {
+        let status = irp.map_or(NtStatus(0), |irp| m[irp].io_status.status);
+        RequestStep::Back(target.destination(m), status)
+    });
     let (io_status, output) = irp.map(|irp| (m[irp].io_status, m[irp].user_buffer)).unwrap_or_default();
     let params = match &mut parts_of(m, request).state.context {
         Some(context) => {
@@ -154,6 +158,7 @@ pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTa
         }
         None => CompletionParams { io_status, ..CompletionParams::default() },
     };
+    m.boundary("a completion routine");
     match routine {
         Routine::None => {}
         Routine::Driver(routine, context) => routine(m, request, target, &params, context),

@@ -28,6 +28,7 @@ impl IoTarget {
         input: Data,
         output: Data,
     ) -> Result<(), NtStatus> {
+        m.boundary("WdfIoTargetFormatRequestForInternalIoctl");
         self.format_control(m, request, SentKind::InternalIoctl(code), code, input, output)
     }
 
@@ -43,6 +44,7 @@ impl IoTarget {
         input: Data,
         output: Data,
     ) -> Result<(), NtStatus> {
+        m.boundary("WdfIoTargetFormatRequestForIoctl");
         self.format_control(m, request, SentKind::Ioctl(code), code, input, output)
     }
 
@@ -119,6 +121,7 @@ impl IoTarget {
     /// # Errors
     /// As [`IoTarget::format_internal_ioctl`].
     pub fn format_read(self, m: &mut Machine, request: Request, data: Data, offset: i64) -> Result<(), NtStatus> {
+        m.boundary("WdfIoTargetFormatRequestForRead");
         self.format_transfer(m, request, Major::Read, data, offset)
     }
 
@@ -127,6 +130,7 @@ impl IoTarget {
     /// # Errors
     /// As [`IoTarget::format_internal_ioctl`].
     pub fn format_write(self, m: &mut Machine, request: Request, data: Data, offset: i64) -> Result<(), NtStatus> {
+        m.boundary("WdfIoTargetFormatRequestForWrite");
         self.format_transfer(m, request, Major::Write, data, offset)
     }
 

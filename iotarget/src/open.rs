@@ -121,6 +121,7 @@ impl IoTarget {
     /// a target that is open, being opened, or deleted. By name the create's status, if that fails; the target is Closed
     /// then. STATUS_INSUFFICIENT_RESOURCES for a stack that no IRP is deep enough for.
     pub fn open(self, m: &mut Machine, params: OpenParams) -> Result<(), NtStatus> {
+        m.boundary("WdfIoTargetOpen");
         self.require_remote(m);
         let (driver, handle) = (self.body(m).driver, self.0.handle());
         trace(m, driver, &sites::TARGET_OPEN_ENTER, [handle]);

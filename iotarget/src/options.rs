@@ -100,7 +100,8 @@ impl SendOptions {
         self.flags & SYNCHRONOUS != 0
     }
 
-    pub(crate) const fn forgets(self) -> bool {
+    /// Whether SEND_AND_FORGET is set.
+    pub const fn forgets(self) -> bool {
         self.flags & SEND_AND_FORGET != 0
     }
 

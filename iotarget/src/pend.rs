@@ -28,8 +28,8 @@ pub(crate) fn pend(m: &mut Machine, target: IoTarget, request: Request, irp: Irp
     data.set_next_location();
     data.driver_context[REQUEST_WORD] = request.to_context().0;
     irp.mark_pending(m);
-    irp.set_cancel_routine(m, Some(cancelled_while_waiting));
-    if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
+    irp.exchange_cancel_routine(m, Some(cancelled_while_waiting));
+    if m[irp].cancel && irp.exchange_cancel_routine(m, None).is_some() {
         leave(m, irp);
         return Err(STATUS_CANCELLED);
     }
@@ -64,7 +64,7 @@ pub(crate) fn drain(m: &mut Machine, target: IoTarget, to_be_sent: bool) -> Vec<
     let mut taken = Vec::with_capacity(waiting.len());
     for request in waiting {
         if let Some(irp) = request.current_irp(m) {
-            irp.set_cancel_routine(m, None);
+            irp.exchange_cancel_routine(m, None);
             leave(m, irp);
         }
         if !to_be_sent || claim(m, target, request) {

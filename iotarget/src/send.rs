@@ -90,6 +90,7 @@ impl SendRequest for Request {
     }
 
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool {
+        m.boundary("WdfRequestSend");
         let Parts { driver, ownership, state, .. } = parts_of(m, self);
         let has_routine = !matches!(state.routine, Routine::None);
         let act = if options.waits_without_limit() { Act::WaitWithoutLimit } else { Act::Send };
@@ -143,6 +144,7 @@ impl SendRequest for Request {
     }
 
     fn cancel_sent(self, m: &mut Machine) -> bool {
+        m.boundary("WdfRequestCancelSentRequest");
         cancel::cancel_sent(m, self)
     }
 }

@@ -32,6 +32,7 @@ impl IoTarget {
     /// # Errors
     /// STATUS_INVALID_DEVICE_STATE for a target that is being deleted.
     pub fn start(self, m: &mut Machine) -> Result<(), NtStatus> {
+        m.boundary("WdfIoTargetStart");
         let driver = self.body(m).driver;
         let started = self.wait_until_startable(m).then(|| enter_started(m, self));
         let result = if started.is_some() { Ok(()) } else { Err(STATUS_INVALID_DEVICE_STATE) };
@@ -63,6 +64,7 @@ impl IoTarget {
     /// `WdfIoTargetStop`: requests that are sent from now on wait. A target that is closed only keeps its state; what
     /// is out is treated all the same. Under the verifier a stop that may wait does nothing above PASSIVE_LEVEL.
     pub fn stop(self, m: &mut Machine, sent_io: SentIo) {
+        m.boundary("WdfIoTargetStop");
         let (driver, handle) = (self.body(m).driver, self.object().handle());
         if sent_io != SentIo::LeavePending && !passive_level(m, self) {
             return;
@@ -102,6 +104,7 @@ impl IoTarget {
     /// is started. With `wait` (WdfIoTargetPurgeIoAndWait) it returns when everything is back; under the verifier that
     /// does nothing above PASSIVE_LEVEL.
     pub fn purge(self, m: &mut Machine, wait: bool) {
+        m.boundary("WdfIoTargetPurge");
         let (driver, handle) = (self.body(m).driver, self.object().handle());
         if wait && !passive_level(m, self) {
             return;

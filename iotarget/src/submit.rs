@@ -2,8 +2,8 @@
 //!
 //! Source: S/targets/general/fxiotarget.cpp:1187-1495 (SubmitLocked), 1656-1700 (pending).
 
-use vbus_wdf::layer::{Parts, request_fatal_error, sites, take_fx, trace};
-use vbus_wdf::{Handle, Request};
+use vbus_wdf::layer::{Parts, request_fatal_error, request_step, sites, take_fx, trace};
+use vbus_wdf::{Handle, Request, RequestStep};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Control, Irp, Machine, NtStatus, Ticks};
 
@@ -73,6 +73,14 @@ pub(crate) fn submit(
     if let Err(status) = submitted {
         m[irp].io_status.status = status;
     }
+    request_step(m, request, |m| {
+        let destination = target.destination(m);
+        match submitted {
+            Ok(Submitted::Send(_)) => RequestStep::Sent(destination),
+            Ok(Submitted::Queued) => RequestStep::Pended(destination),
+            Err(status) => RequestStep::NotSent(destination, status),
+        }
+    });
     submitted
 }
 

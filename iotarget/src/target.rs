@@ -6,7 +6,7 @@ use vbus_wdf::layer::{
     Allowed, Class, Fx, body_of, check_handle, create_general, create_prepared, default_target, passive_level,
     peek_body, sites, take_over, trace,
 };
-use vbus_wdf::{Attributes, Device, Driver, Handle, HandleType, Object, Request, Site};
+use vbus_wdf::{Attributes, Destination, Device, Driver, Handle, HandleType, Object, Request, Site};
 use vbus_wdm::constants::*;
 use vbus_wdm::{DeviceObject, FileObject, IoType, Machine, NtStatus};
 
@@ -331,6 +331,12 @@ impl IoTarget {
     pub fn sent_count(self, m: &mut Machine) -> usize {
         let body = self.body(m);
         body.sent.len() + body.ignored.len()
+    }
+
+    /// What whoever watches a request is told of its target. Nothing is logged.
+    pub(crate) fn destination(self, m: &mut Machine) -> Destination {
+        let body = self.body(m);
+        Destination { target: self.0, owner: body.owner, device: body.device, stack_size: body.stack_size }
     }
 
     /// The address of the event that a waiting stop, purge or close waits for; it lies inside the object.

@@ -1,7 +1,7 @@
 //! ValidateTarget: may this request go to this target?
 
-use vbus_wdf::layer::{Parts, release_formatting, replace_irp, sites, take_fx, trace};
-use vbus_wdf::{Handle, Ownership, Request};
+use vbus_wdf::layer::{Parts, release_formatting, replace_irp, request_step, sites, take_fx, trace};
+use vbus_wdf::{Handle, Ownership, Request, RequestStep};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Irp, Machine, NtStatus};
 
@@ -20,7 +20,14 @@ use crate::target::IoTarget;
 /// Whatever comes out, the request's previous formatting is undone first. Returns the IRP to format.
 ///
 /// Source: S/core/fxrequestbase.cpp:299-379, S/inc/private/common/fxiotarget.hpp:396-412.
+#[inline]
 pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> Result<Irp, NtStatus> {
+    let decided = decide(m, request, target);
+    request_step(m, request, |m| RequestStep::Formatted(target.destination(m), NtStatus::from(decided.map(|_| ()))));
+    decided
+}
+
+fn decide(m: &mut Machine, request: Request, target: IoTarget) -> Result<Irp, NtStatus> {
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);
     let (driver, stack_size) = (body.driver, body.stack_size);

@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+pub use crate::hex::Hex;
+use crate::hex::spaced;
+
 /// Ne of a short Le field that is zero.
 const NE_SHORT_MAX: u32 = 256;
 /// Ne of an extended Le field that is zero.
@@ -113,6 +116,35 @@ impl fmt::Display for LengthError {
 }
 
 impl std::error::Error for LengthError {}
+
+/// A command that displays as upper-case hexadecimal, without what it may say of a PIN: everything after the header and Lc
+/// of VERIFY, of the commands that change, unblock, enable and disable reference data, and of ENVELOPE, which wraps any.
+///
+/// Source: ISO/IEC 7816-4, security handling commands: INS 20 to 2D, even ones and their odd BER-TLV forms; ENVELOPE.
+#[derive(Clone, Copy, Debug)]
+pub struct Masked<'a>(pub &'a [u8]);
+
+impl fmt::Display for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((header, rest)) = self.0.split_first_chunk::<4>() else { return spaced(f, self.0) };
+        let secret = matches!(header[1], 0x20 | 0x21 | 0x24..=0x29 | 0x2C | 0x2D | 0xC2 | 0xC3);
+        if !secret {
+            return spaced(f, self.0);
+        }
+        // Lc is no secret where it is one; of what is no APDU nothing more is known.
+        let lengths = match (Command::parse(self.0), rest) {
+            (Ok(command), _) if command.data.is_empty() => rest.len(),
+            (Ok(_), [0, _, _, ..]) => 3,
+            (Ok(_), _) => 1,
+            (Err(_), _) => 0,
+        };
+        spaced(f, header)?;
+        for byte in &rest[..lengths] {
+            write!(f, " {byte:02X}")?;
+        }
+        rest[lengths..].iter().try_for_each(|_| write!(f, " **"))
+    }
+}
 
 /// What a card answers to such bytes: 6700.
 impl From<LengthError> for StatusWord {

@@ -19,5 +19,5 @@ mod slot;
 pub mod smclib;
 pub mod transmission;
 
-pub use driver::{CardFactory, ReaderConfig, create_driver};
+pub use driver::{CardFactory, ReaderConfig, create_driver, create_driver_named};
 pub use slot::{Inserted, Slot, SlotError};

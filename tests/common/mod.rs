@@ -48,6 +48,7 @@ pub fn accounting(vbus: &VirtualBus, seen: &[Observation]) -> String {
             Step::Routine { owner } => {
                 format!("routine of {}", owner.map_or("the originator", |device| device.driver_name(m)))
             }
+            Step::Cancel { .. } => "cancelled".to_owned(),
             Step::Done => "done".to_owned(),
             Step::Free => "freed".to_owned(),
         };

@@ -220,7 +220,7 @@ fn lend(m: &mut Machine, number: u32) -> PnpAnswer {
         context: number.into(),
         reference: Some(reference),
         dereference: Some(|m, slot| bench::note(m, format!("slot {} comes back", slot.0))),
-        routines: Some(std::rc::Rc::new(SlotInterface { number: |_, slot| slot.0 as u32 })),
+        routines: Some(std::sync::Arc::new(SlotInterface { number: |_, slot| slot.0 as u32 })),
     };
     // Whoever lends an interface counts it for the borrower.
     reference(m, interface.context);

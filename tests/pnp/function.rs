@@ -82,7 +82,7 @@ fn down_and_wait(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
     m[irp].copy_current_to_next();
     m[irp].set_completion_routine(back, Context(0), Control::INVOKE_ALWAYS);
     irp.call_driver(m, lower);
-    m.wait("the devices below", |m| m[irp].driver_context[0] == 1);
+    m.wait("the devices below", move |m| m[irp].driver_context[0] == 1);
     m[irp].io_status.status
 }
 

@@ -46,7 +46,7 @@ pub fn log_is_whole(m: &Machine, driver: Driver) {
 pub fn nothing_is_left(m: &Machine, driver: Driver) {
     let lines = driver.log(m);
     assert!(lines.iter().any(|line| line.message.contains("NonPagedBytes 0, PagedBytes 0,")), "{:#?}", lines.last());
-    assert_eq!(driver.debugger_breaks(m), []);
+    assert_eq!(driver.debugger_breaks(m), [0_u32; 0]);
 }
 
 /// The same, and the framework did not even mention an error.

@@ -11,6 +11,7 @@ use crate::queue::{Queue, QueueBody};
 use crate::request::{Parts, Request, RequestBody};
 use crate::trace::Site;
 use crate::verifier;
+use crate::watch::RequestHook;
 
 /// Everything that the framework keeps on a machine.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Framework {
     pub(crate) checks_rules: bool,
     /// How many records there were in all drivers' logs.
     pub(crate) moment: u64,
+    /// Who watches requests change hands.
+    pub(crate) request_hook: Option<RequestHook>,
     /// Where the entries of all child lists lie: memory that was freed is used again.
     pub(crate) child_entry_places: Slab<()>,
 }
@@ -153,7 +156,7 @@ impl<'m> Fx<'m> {
 
     /// The body of an upper layer's object.
     #[inline]
-    pub fn body<T: Any>(&mut self, object: Object, type_number: u16) -> &mut T {
+    pub fn body<T: Any + Send>(&mut self, object: Object, type_number: u16) -> &mut T {
         let general = self.state.general.get_mut(object.id).filter(|_| object.kind == Kind::General);
         match general.and_then(|general| general.body.downcast_mut()) {
             Some(body) => body,
@@ -163,7 +166,7 @@ impl<'m> Fx<'m> {
 
     /// Takes a request apart for an upper layer.
     #[inline]
-    pub fn parts<T: Any + Default>(&mut self, request: Request) -> Parts<'_, T> {
+    pub fn parts<T: Any + Send + Default>(&mut self, request: Request) -> Parts<'_, T> {
         self.request(request).parts()
     }
 }

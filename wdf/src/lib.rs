@@ -27,6 +27,7 @@ mod sync;
 mod trace;
 mod unload;
 mod verifier;
+mod watch;
 mod worker;
 
 pub use child_list::{
@@ -56,7 +57,8 @@ pub use queue::{Dispatch, IoControl, Queue, QueueConfig, QueueEvent, QueueState,
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
 pub use string::WdfString;
 pub use sync::{SpinLock, WaitLock};
-pub use trace::{Level, Log, LogLine, Site};
+pub use trace::{Level, Log, LogLine, Site, sites};
+pub use watch::{Destination, RequestHook, RequestObservation, RequestStep, drivers, log_moment, on_request_step};
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
@@ -71,4 +73,5 @@ pub mod layer {
     };
     pub use crate::trace::sites;
     pub use crate::verifier::{debug_break, passive_level, request_fatal_error, required, wdf_violation};
+    pub use crate::watch::request_step;
 }

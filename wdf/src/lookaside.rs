@@ -2,7 +2,7 @@
 //!
 //! Source: S/core/fxlookasidelistapi.cpp, S/core/fxlookasidelist.cpp. Only nonpaged pool is modelled.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use vbus_wdm::constants::STATUS_INVALID_PARAMETER;
 use vbus_wdm::{Machine, NtStatus};
@@ -22,7 +22,7 @@ general_handle! {
 
 struct Body {
     length: u32,
-    memory_attributes: Rc<dyn Fn() -> Attributes>,
+    memory_attributes: Arc<dyn Fn() -> Attributes + Send + Sync>,
 }
 
 impl Lookaside {
@@ -37,7 +37,7 @@ impl Lookaside {
         driver: Driver,
         length: u32,
         attributes: Attributes,
-        memory_attributes: impl Fn() -> Attributes + 'static,
+        memory_attributes: impl Fn() -> Attributes + Send + Sync + 'static,
     ) -> Result<Lookaside, NtStatus> {
         if length == 0 {
             let status = STATUS_INVALID_PARAMETER;
@@ -46,7 +46,7 @@ impl Lookaside {
         }
         attributes.validate(m, driver, Allowed::Neither)?;
         memory_attributes().validate(m, driver, Allowed::Neither)?;
-        let body = Body { length, memory_attributes: Rc::new(memory_attributes) };
+        let body = Body { length, memory_attributes: Arc::new(memory_attributes) };
         create_general(m, driver, &LOOKASIDE, body, driver, attributes).map(Lookaside)
     }
 
@@ -57,7 +57,7 @@ impl Lookaside {
     pub fn create_memory(self, m: &mut Machine) -> Result<Memory, NtStatus> {
         let driver = self.driver(m);
         let body = self.body(m);
-        let (length, attributes) = (body.length, Rc::clone(&body.memory_attributes));
+        let (length, attributes) = (body.length, Arc::clone(&body.memory_attributes));
         Memory::from_lookaside(m, driver, self.0, length, attributes())
     }
 }

@@ -30,6 +30,8 @@ pub enum Pool {
     FxObject,
     /// What a child list keeps of a child.
     ChildEntry,
+    /// A routine of a driver.
+    Code,
 }
 
 impl Pool {
@@ -47,6 +49,7 @@ impl Pool {
             Pool::FxQueue => (0xFFFF_CF81_8EB2_6B40, 0x2F0),
             Pool::FxObject => (0xFFFF_CF81_8EC9_1A50, 0x1E0),
             Pool::ChildEntry => (0xFFFF_CF81_9720_5C30, 0xA0),
+            Pool::Code => (0xFFFF_F805_2A41_1000, 0x140),
         }
     }
 

@@ -1,10 +1,10 @@
 //! IoCallDriver and IoCompleteRequest: the two halves of every IRP's way.
 
-use crate::device::DeviceObject;
-use crate::irp::{Control, IoStatus, Irp, Origin, Parameters};
+use crate::device::{DeviceObject, Dispatch};
+use crate::irp::{CompletionRoutine, Control, IoStatus, Irp, Origin, Parameters};
 use crate::machine::Machine;
 use crate::observe::Step;
-use crate::schedule::Context;
+use crate::schedule::{Context, Irql};
 use crate::status::{NtStatus, constants::*};
 use crate::user;
 
@@ -12,11 +12,21 @@ impl Irp {
     /// `IoCallDriver`: moves to the next location, makes `device` its owner and calls that device's driver.
     ///
     /// Bug check 0x35 if that leaves no location. This is the only check the I/O manager makes; what a driver wrote
-    /// into the location in front of the array is already done by then.
+    /// into the location in front of the array is already done by then. Driver Verifier looks before: 0xC9/0x208.
     ///
     /// Source: Windows driver documentation, IofCallDriver and bug check 0x35.
     #[inline]
     pub fn call_driver(self, m: &mut Machine, device: DeviceObject) -> NtStatus {
+        if m.watched {
+            return self.call_driver_watched(m, device);
+        }
+        let dispatch = self.enter_next(m, device);
+        dispatch(m, device, self)
+    }
+
+    /// Makes `device` the owner of the next location. Returns the dispatch routine that is to be called for it.
+    #[inline]
+    pub(crate) fn enter_next(self, m: &mut Machine, device: DeviceObject) -> Dispatch {
         let irp = &mut m[self];
         irp.set_next_location();
         if irp.current_location() <= 0 {
@@ -26,11 +36,7 @@ impl Irp {
         location.device = Some(device);
         let major = location.major;
         let driver = m[device].driver;
-        let dispatch = m.drivers[driver.0 as usize].major[major as usize];
-        if m.observer.is_some() {
-            m.observe(self, Step::Call { device, major });
-        }
-        dispatch(m, device, self)
+        m.drivers[driver.0 as usize].major[major as usize]
     }
 
     /// `IoMarkIrpPending`. Without a location of one's own this would write behind the array, which is where vbus
@@ -44,6 +50,9 @@ impl Irp {
             m.undefined("IoMarkIrpPending", "only a driver that owns a stack location marks the IRP pending in it");
         }
         irp.current_mut().control.0 |= Control::PENDING_RETURNED.0;
+        if m.watched {
+            self.marked_pending(m);
+        }
     }
 
     /// Sets IoStatus and completes: what a dispatch routine that ends a request does. Returns `status`.
@@ -60,39 +69,93 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoCompleteRequest, IO_COMPLETION_ROUTINE and bug check 0x44.
     pub fn complete(self, m: &mut Machine) {
+        m.boundary("IoCompleteRequest");
         let Some(irp) = m.irps.get_mut(self.0).filter(|irp| irp.current_location() <= irp.stack_count() + 1) else {
             m.bug_check(0x44, [self.address(), 0x1232, 0, 0], "IoCompleteRequest");
         };
-        let stack_count = irp.stack_count();
-        let mut slot = irp.current_location();
-        let owner = irp.current().device;
-        if m.observer.is_some() {
-            m.observe(self, Step::Complete { owner });
+        let (stack_count, slot, owner) = (irp.stack_count(), irp.current_location(), irp.current().device);
+        if m.watched {
+            return self.complete_watched(m, stack_count, slot, owner);
         }
+        self.walk_up(m, stack_count, slot);
+    }
+
+    /// IoCompleteRequest for somebody who looks.
+    #[cold]
+    fn complete_watched(self, m: &mut Machine, stack_count: i8, slot: i8, owner: Option<DeviceObject>) {
+        self.check_completion(m);
+        if m.irql() > Irql::Dispatch {
+            m.undefined("IoCompleteRequest", "IoCompleteRequest is called at IRQL <= DISPATCH_LEVEL");
+        }
+        m.observe(self, Step::Complete { owner });
+        self.walk_up_watched(m, stack_count, slot);
+        m.boundary("IoCompleteRequest returns");
+    }
+
+    /// A completion that was put off goes on.
+    pub(crate) fn resume_completion(self, m: &mut Machine) {
+        let irp = &m[self];
+        self.walk_up_watched(m, irp.stack_count(), irp.current_location());
+    }
+
+    #[inline]
+    fn walk_up(self, m: &mut Machine, stack_count: i8, mut slot: i8) {
         m[self].set_current(slot + 1);
         let mut last_error = STATUS_SUCCESS;
         while slot <= stack_count {
-            if self.leave_location(m, slot, &mut last_error) == STATUS_MORE_PROCESSING_REQUIRED {
+            if let Some((routine, owner, context)) = self.leave_location(m, slot, &mut last_error)
+                && routine(m, owner, self, context) == STATUS_MORE_PROCESSING_REQUIRED
+            {
                 return;
             }
             slot += 1;
             m[self].set_current(slot + 1);
         }
+        self.finish(m, stack_count);
+    }
+
+    fn walk_up_watched(self, m: &mut Machine, stack_count: i8, mut slot: i8) {
+        m[self].set_current(slot + 1);
+        let mut last_error = STATUS_SUCCESS;
+        while slot <= stack_count {
+            if self.puts_off_completion(m, slot) {
+                return;
+            }
+            self.leaves_location(m, slot);
+            if let Some((routine, owner, context)) = self.leave_location(m, slot, &mut last_error) {
+                let call = |m: &mut Machine| routine(m, owner, self, context);
+                let result = self.call_routine_watched(m, slot, owner, call, routine as usize);
+                if result == STATUS_MORE_PROCESSING_REQUIRED {
+                    return;
+                }
+            }
+            slot += 1;
+            m[self].set_current(slot + 1);
+        }
+        m[self].set_current(stack_count + 2);
+        m.observe(self, Step::Done);
+        self.finish(m, stack_count);
+    }
+
+    /// The walk is over: the I/O manager's own part.
+    #[inline]
+    fn finish(self, m: &mut Machine, stack_count: i8) {
         let irp = &mut m[self];
         irp.set_current(stack_count + 2);
         irp.completed = true;
-        let origin = irp.origin;
-        if m.observer.is_some() {
-            m.observe(self, Step::Done);
-        }
-        if let Origin::User(request) = origin {
+        if let Origin::User(request) = irp.origin {
             m.queue_apc(user::second_stage, Context(request.to_word()));
         }
     }
 
-    /// Leaves location `slot` upwards: its routine, or the propagation of its pending bit.
+    /// Leaves location `slot` upwards: its routine with its owner and context, or the propagation of its pending bit.
     #[inline]
-    fn leave_location(self, m: &mut Machine, slot: i8, last_error: &mut NtStatus) -> NtStatus {
+    fn leave_location(
+        self,
+        m: &mut Machine,
+        slot: i8,
+        last_error: &mut NtStatus,
+    ) -> Option<(CompletionRoutine, Option<DeviceObject>, Context)> {
         let irp = &mut m[self];
         let status = irp.io_status.status;
         let cancel = irp.cancel;
@@ -121,17 +184,14 @@ impl Irp {
             Some(routine) => {
                 // The routine's owner is the device of the location above; an originator has none.
                 let owner = if slot < irp.stack_count() { irp.location_mut(slot + 1).device } else { None };
-                if m.observer.is_some() {
-                    m.observe(self, Step::Routine { owner });
-                }
-                routine(m, owner, self, context)
+                Some((routine, owner, context))
             }
             None => {
                 // Only past a driver without a routine does the I/O manager carry the pending bit itself.
                 if pending && slot < irp.stack_count() {
                     irp.location_mut(slot + 1).control.0 |= Control::PENDING_RETURNED.0;
                 }
-                STATUS_SUCCESS
+                None
             }
         }
     }
@@ -139,7 +199,7 @@ impl Irp {
     /// Sends an IRP that the caller made for itself and waits until it is complete, as the PnP manager does.
     pub(crate) fn send_and_wait(self, m: &mut Machine, device: DeviceObject, waiting_for: &'static str) -> IoStatus {
         self.call_driver(m, device);
-        m.wait(waiting_for, |m| m.irps.get(self.0).is_none_or(|irp| irp.completed));
+        m.wait(waiting_for, move |m| m.irps.get(self.0).is_none_or(|irp| irp.completed));
         m[self].io_status
     }
 }

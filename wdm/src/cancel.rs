@@ -3,6 +3,7 @@
 use crate::device::DeviceObject;
 use crate::irp::Irp;
 use crate::machine::Machine;
+use crate::observe::Step;
 
 /// A cancel routine. It is called with the current location's device and completes the IRP with STATUS_CANCELLED.
 pub type CancelRoutine = fn(&mut Machine, Option<DeviceObject>, Irp);
@@ -14,6 +15,16 @@ impl Irp {
     /// Source: Windows driver documentation, IoSetCancelRoutine.
     #[inline]
     pub fn set_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+        m.boundary("IoSetCancelRoutine");
+        self.exchange_cancel_routine(m, routine)
+    }
+
+    /// The exchange itself, for a layer that makes it under a lock of its own.
+    #[inline]
+    pub fn exchange_cancel_routine(self, m: &mut Machine, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+        if m.watched && routine.is_some() {
+            self.check_cancel_routine(m);
+        }
         std::mem::replace(&mut m[self].cancel_routine, routine)
     }
 
@@ -28,15 +39,34 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoCancelIrp and bug check 0x48.
     pub fn cancel(self, m: &mut Machine) -> bool {
+        m.boundary("IoCancelIrp");
+        self.cancel_now(m)
+    }
+
+    /// What `IoCancelIrp` does under the cancel spin lock.
+    pub(crate) fn cancel_now(self, m: &mut Machine) -> bool {
+        m[self].cancel = true;
+        if m.observer.is_some() {
+            let has_routine = m[self].cancel_routine.is_some();
+            m.observe(self, Step::Cancel { has_routine });
+        }
         let irp = &mut m[self];
-        irp.cancel = true;
         let Some(routine) = irp.cancel_routine.take() else { return false };
         if irp.current_location() > irp.stack_count() + 1 {
-            m.bug_check(0x48, [self.address(), 0, 0, 0], "IoCancelIrp");
+            let routine = m.routine_address(routine as usize);
+            m.bug_check(0x48, [self.address(), routine, 0, 0], "IoCancelIrp");
         }
         let device = irp.current().device;
         routine(m, device, self);
         true
+    }
+
+    /// `IoReleaseCancelSpinLock`, the first thing that a cancel routine does: from here on other processors may have
+    /// the IRP in their hands, too.
+    ///
+    /// Source: Windows driver documentation, IoReleaseCancelSpinLock; "Implementing Cancel Routines".
+    pub fn release_cancel_spin_lock(self, m: &mut Machine) {
+        m.boundary("IoReleaseCancelSpinLock");
     }
 }
 

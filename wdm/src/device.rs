@@ -80,7 +80,7 @@ pub struct DeviceData {
     pub(crate) power_state: DevicePowerState,
     /// The driver's own word, for a framework's link to its device.
     pub context: Context,
-    extension: Option<Box<dyn Any>>,
+    extension: Option<Box<dyn Any + Send>>,
 }
 
 impl Default for DeviceData {
@@ -199,6 +199,9 @@ impl DeviceObject {
 
     /// `IoDetachDevice`: StackSize stays as it is on both sides. A lower device that was deleted meanwhile goes now.
     pub fn detach(self, m: &mut Machine) {
+        if m.watched {
+            self.check_detach(m);
+        }
         let Some(lower) = m[self].lower.take() else { return };
         m[lower].upper = None;
         lower.release_if_unused(m);
@@ -209,6 +212,9 @@ impl DeviceObject {
     ///
     /// Source: Windows driver documentation, IoDeleteDevice; "Removing a Device in a Bus Driver".
     pub fn delete(self, m: &mut Machine) {
+        if m.watched {
+            self.check_delete(m);
+        }
         m.names.forget_device(self);
         let data = &mut m[self];
         data.removing = true;
@@ -296,14 +302,14 @@ impl DeviceObject {
     }
 
     /// Gives the device its extension.
-    pub fn set_extension<T: Any>(self, m: &mut Machine, extension: T) {
+    pub fn set_extension<T: Any + Send>(self, m: &mut Machine, extension: T) {
         m[self].extension = Some(Box::new(extension));
     }
 
     /// The device's extension.
     ///
     /// A driver that asks for another type than it stored reads someone else's memory: undefined.
-    pub fn extension<T: Any>(self, m: &mut Machine) -> &mut T {
+    pub fn extension<T: Any + Send>(self, m: &mut Machine) -> &mut T {
         let exit = m.exit();
         match m[self].extension.as_mut().and_then(|extension| extension.downcast_mut()) {
             Some(extension) => extension,

@@ -34,6 +34,14 @@ pub fn create_filter(m: &mut Machine, name: &str, style: FilterStyle) -> DriverO
     driver
 }
 
+/// Attaches a filter driver's device to the top of a stack that is there already, as a driver does that was told of the
+/// device and not installed for it. Whoever cached the stack's top or its StackSize knows nothing of it.
+///
+/// Returns what AddDevice does: STATUS_NO_SUCH_DEVICE for a stack that is going.
+pub fn attach_filter(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -> NtStatus {
+    add_device(m, driver, pdo)
+}
+
 fn add_device(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -> NtStatus {
     let device = m.create_device(driver);
     match device.attach_to_stack(m, pdo) {

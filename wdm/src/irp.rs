@@ -163,6 +163,16 @@ pub struct StackLocation {
     pub completion: Option<CompletionRoutine>,
     /// That routine's context.
     pub context: Context,
+    /// CurrentLocation when IoSetCompletionRoutine set the routine: one more than this location's number, unless somebody
+    /// copied it. Windows has no such field; Driver Verifier finds a copied routine by it.
+    pub set_at: i8,
+}
+
+impl StackLocation {
+    /// Whether IoSetCompletionRoutine put the routine here for the driver whose CurrentLocation is `location`.
+    pub(crate) fn routine_was_set_from(&self, location: i8) -> bool {
+        self.set_at == location
+    }
 }
 
 /// An IO_STATUS_BLOCK.
@@ -192,6 +202,8 @@ pub(crate) enum Origin {
     Driver,
     /// The I/O manager, for a program's call.
     User(Id),
+    /// A driver, in a thread whose list it is in: the I/O manager frees it.
+    Thread(Id),
     /// The PnP or I/O manager, waiting for it in its own thread.
     System,
 }
@@ -355,8 +367,8 @@ impl IrpData {
     pub fn copy_current_to_next(&mut self) {
         let current = *self.current();
         let next = self.next_mut();
-        let (completion, context) = (next.completion, next.context);
-        *next = StackLocation { completion, context, control: Control(0), ..current };
+        let StackLocation { completion, context, set_at, .. } = *next;
+        *next = StackLocation { completion, context, set_at, control: Control(0), ..current };
     }
 
     /// `IoSetCompletionRoutine`: writes the routine into the *next* location and overwrites its Control.
@@ -364,7 +376,9 @@ impl IrpData {
     /// Source: Windows driver documentation, IoSetCompletionRoutine (wdm.h).
     #[inline]
     pub fn set_completion_routine(&mut self, routine: CompletionRoutine, context: Context, invoke: Control) {
+        let current = self.current;
         let next = self.next_mut();
+        next.set_at = current;
         next.completion = Some(routine);
         next.context = context;
         next.control = Control(invoke.0 & Control::INVOKE_ALWAYS.0);
@@ -375,11 +389,17 @@ impl Machine {
     /// `IoAllocateIrp`: StackCount `stack_size`, CurrentLocation `stack_size` + 1, everything zero, nobody's thread.
     ///
     /// # Errors
-    /// STATUS_INSUFFICIENT_RESOURCES for a size that is not 1 to 125 (the DDI returns NULL).
+    /// STATUS_INSUFFICIENT_RESOURCES for a size that is not 1 to 125, and where memory is short (the DDI returns NULL).
     ///
     /// Source: Windows driver documentation, IoAllocateIrp.
     #[inline]
     pub fn allocate_irp(&mut self, stack_size: i8) -> Result<Irp, NtStatus> {
+        self.allocation_point("IoAllocateIrp")?;
+        self.new_irp(stack_size)
+    }
+
+    #[inline]
+    fn new_irp(&mut self, stack_size: i8) -> Result<Irp, NtStatus> {
         // CurrentLocation is a CCHAR and walks to StackCount + 2 in completion.
         if !(1..=125).contains(&stack_size) {
             return Err(STATUS_INSUFFICIENT_RESOURCES);
@@ -389,8 +409,14 @@ impl Machine {
         Ok(Irp(id))
     }
 
+    /// How many IRPs are with a driver: sent, and neither complete nor back with whoever allocated them.
+    pub fn irps_out(&self) -> usize {
+        self.irps.iter().filter(|(_, irp)| !irp.completed && irp.current <= irp.stack_count).count()
+    }
+
+    /// An IRP of the system's own, for which memory is never made short.
     pub(crate) fn allocate_irp_for(&mut self, stack_size: i8, origin: Origin) -> Result<Irp, NtStatus> {
-        let irp = self.allocate_irp(stack_size)?;
+        let irp = self.new_irp(stack_size)?;
         self[irp].origin = origin;
         Ok(irp)
     }
@@ -405,8 +431,11 @@ impl Machine {
 impl Irp {
     /// `IoFreeIrp`.
     pub fn free(self, m: &mut Machine) {
-        if m.observer.is_some() && self.exists(m) {
-            m.observe(self, Step::Free);
+        if m.watched {
+            self.check_free(m);
+            if self.exists(m) {
+                m.observe(self, Step::Free);
+            }
         }
         if !m.irps.release(self.0) {
             m.undefined("IoFreeIrp", FREED);
@@ -417,6 +446,9 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoReuseIrp.
     pub fn reuse(self, m: &mut Machine, status: NtStatus) {
+        if m.watched {
+            self.check_reuse(m);
+        }
         let irp = &mut m[self];
         let count = irp.stack_count;
         irp.initialize(count);

@@ -9,10 +9,12 @@
 //! attaching copies, `CurrentLocation` begins at `StackCount` + 1, and the only check is in IoCallDriver.
 
 mod address;
+mod allocation;
 mod call;
 mod cancel;
 mod device;
 mod enumeration;
+mod event;
 mod file;
 mod filter;
 mod ioctl;
@@ -23,17 +25,20 @@ mod names;
 mod observe;
 mod pnp;
 mod power;
+mod processors;
 mod schedule;
 mod slab;
 mod status;
 mod stop;
 mod user;
+mod verifier;
 
 pub use address::Pool;
 pub use cancel::CancelRoutine;
 pub use device::{AddDevice, DeviceData, DeviceObject, Dispatch, DriverData, DriverObject, IoType};
+pub use event::Event;
 pub use file::{FileObject, OpenOptions};
-pub use filter::{FilterStyle, create_filter};
+pub use filter::{FilterStyle, attach_filter, create_filter};
 pub use ioctl::{Access, IoctlCode, Method};
 pub use irp::{CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Parameters, RequestorMode, StackLocation};
 pub use machine::{Exit, Machine};
@@ -50,8 +55,10 @@ pub use power::{
     DevicePowerState, PowerAction, PowerCompletion, PowerMinor, PowerParameters, PowerState, SystemPowerContext,
     SystemPowerState,
 };
+pub use processors::{Pause, Processor, Processors, Ready, ReadyKind, Until};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};
 pub use status::{NtStatus, constants};
 pub use stop::{BugCheck, Stop};
 pub use user::Overlapped;
+pub use verifier::{Finding, Severity, VerifierOptions};

@@ -2,7 +2,9 @@
 
 use std::any::{Any, type_name};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
+use crate::allocation::AllocationPoints;
 use crate::device::{DeviceData, DriverData};
 use crate::file::FileData;
 use crate::irp::IrpData;
@@ -11,10 +13,12 @@ use crate::names::Names;
 use crate::observe::Observer;
 use crate::pnp::PnpManager;
 use crate::power::PowerManager;
-use crate::schedule::Schedule;
+use crate::processors::Processors;
+use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
 use crate::user::UserRequest;
+use crate::verifier::DriverVerifier;
 
 /// One emulated computer, used by one thread and passed by `&mut` to everything that runs on it.
 ///
@@ -28,15 +32,24 @@ pub struct Machine {
     pub(crate) files: Slab<FileData>,
     pub(crate) blocks: Slab<Block>,
     pub(crate) requests: Slab<UserRequest>,
+    pub(crate) events: Slab<bool>,
     pub(crate) names: Names,
     pub(crate) pnp: PnpManager,
     pub(crate) power: PowerManager,
     pub(crate) schedule: Schedule,
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
+    pub(crate) processors: Option<Arc<dyn Processors>>,
+    /// Somebody watches or plays other processors, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
+    /// any closer.
+    pub(crate) watched: bool,
+    pub(crate) allocations: Option<Box<AllocationPoints>>,
+    pub(crate) verifier: Option<Box<DriverVerifier>>,
+    /// The routines whose addresses were asked for.
+    pub(crate) routines: Vec<usize>,
     /// The layer above, which most calls ask for, and everybody else's state.
-    layer: Option<Box<dyn Any>>,
-    extensions: Vec<Box<dyn Any>>,
+    layer: Option<Box<dyn Any + Send>>,
+    extensions: Vec<Box<dyn Any + Send>>,
     stop: Option<Box<Stop>>,
     entered: bool,
 }
@@ -103,6 +116,11 @@ impl Machine {
         })
     }
 
+    pub(crate) fn look_closer(&mut self) {
+        let asked = self.observer.is_some() || self.allocations.is_some() || self.verifier.is_some();
+        self.watched = asked || self.processors.is_some() || self.irql() > Irql::Dispatch;
+    }
+
     /// What stopped the machine, if something did.
     pub fn stopped(&self) -> Option<&Stop> {
         self.stop.as_deref()
@@ -135,7 +153,7 @@ impl Machine {
     }
 
     /// Puts the layer above on the machine: one framework, which finds its state again by its type.
-    pub fn set_layer<T: Any>(&mut self, state: T) {
+    pub fn set_layer<T: Any + Send>(&mut self, state: T) {
         self.layer = Some(Box::new(state));
     }
 
@@ -149,7 +167,7 @@ impl Machine {
     /// # Panics
     /// If there is none of this type: a mistake in the program that builds the machine, not in what it emulates.
     #[inline]
-    pub fn layer<T: Any>(&self) -> &T {
+    pub fn layer<T: Any + Send>(&self) -> &T {
         match self.layer.as_ref().and_then(|layer| layer.downcast_ref()) {
             Some(layer) => layer,
             None => missing::<T>(),
@@ -161,7 +179,7 @@ impl Machine {
     /// # Panics
     /// As [`Machine::layer`].
     #[inline]
-    pub fn layer_mut<T: Any>(&mut self) -> &mut T {
+    pub fn layer_mut<T: Any + Send>(&mut self) -> &mut T {
         match self.layer.as_mut().and_then(|layer| layer.downcast_mut()) {
             Some(layer) => layer,
             None => missing::<T>(),
@@ -169,7 +187,7 @@ impl Machine {
     }
 
     /// Adds state of any driver or program to the machine, found again by its type.
-    pub fn add_extension<T: Any>(&mut self, state: T) {
+    pub fn add_extension<T: Any + Send>(&mut self, state: T) {
         self.extensions.push(Box::new(state));
     }
 
@@ -177,7 +195,7 @@ impl Machine {
     ///
     /// # Panics
     /// If it was never added.
-    pub fn extension<T: Any>(&self) -> &T {
+    pub fn extension<T: Any + Send>(&self) -> &T {
         let found = self.extensions.iter().find_map(|extension| extension.downcast_ref());
         found.unwrap_or_else(|| missing::<T>())
     }
@@ -186,7 +204,7 @@ impl Machine {
     ///
     /// # Panics
     /// If it was never added.
-    pub fn extension_mut<T: Any>(&mut self) -> &mut T {
+    pub fn extension_mut<T: Any + Send>(&mut self) -> &mut T {
         let found = self.extensions.iter_mut().find_map(|extension| extension.downcast_mut());
         found.unwrap_or_else(|| missing::<T>())
     }

@@ -5,6 +5,7 @@
 use crate::address::Pool;
 use crate::machine::Machine;
 use crate::slab::Id;
+use crate::status::NtStatus;
 
 /// One block of memory.
 #[derive(Default, Debug)]
@@ -63,7 +64,18 @@ impl Span {
 }
 
 impl Machine {
-    /// `ExAllocatePool2`: a block that holds `bytes` and then zeroes up to `length`.
+    /// `ExAllocatePool2`: as [`Machine::allocate_block`], and may find no memory.
+    ///
+    /// # Errors
+    /// STATUS_INSUFFICIENT_RESOURCES (the DDI returns NULL).
+    #[inline]
+    pub fn allocate_pool(&mut self, bytes: &[u8], length: u32) -> Result<Span, NtStatus> {
+        self.allocation_point("ExAllocatePool2")?;
+        Ok(self.allocate_block(bytes, length))
+    }
+
+    /// A block that holds `bytes` and then zeroes up to `length`, whose allocation does not fail: the memory of a program,
+    /// and whatever else a test needs.
     ///
     /// Freed blocks are taken first, so a steady state reuses its own.
     pub fn allocate_block(&mut self, bytes: &[u8], length: u32) -> Span {

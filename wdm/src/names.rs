@@ -87,6 +87,12 @@ impl Machine {
         }
     }
 
+    /// The first name that leads to a device, in the order of names (`DevicePropertyPhysicalDeviceObjectName` for a PDO,
+    /// whose only name it is).
+    pub fn device_name(&self, device: DeviceObject) -> Option<&str> {
+        self.names.objects.iter().find(|&(_, &named)| named == device).map(|(name, _)| name.as_str())
+    }
+
     /// `IoCreateSymbolicLink` to a device: `\DosDevices\X`, which programs open as `\\.\X`.
     ///
     /// # Errors

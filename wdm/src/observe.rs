@@ -25,6 +25,11 @@ pub enum Step {
         /// The routine owner's device; `None` for an originator without a location.
         owner: Option<DeviceObject>,
     },
+    /// Somebody called IoCancelIrp: the flag is set, and the cancel routine, if there is one, is about to run.
+    Cancel {
+        /// Whether there is one.
+        has_routine: bool,
+    },
     /// The walk passed the last location.
     Done,
     /// The IRP is about to be freed.
@@ -53,27 +58,37 @@ pub struct Observation {
 /// Called at every step of every IRP, at the moment it happens.
 pub type StepHook = fn(&mut Machine, Observation);
 
-/// The observations since watching began.
+/// Who looks on. Both may, each for itself.
 #[derive(Default)]
 pub(crate) struct Observer {
-    seen: Vec<Observation>,
+    /// The observations since watching began.
+    seen: Option<Vec<Observation>>,
     hook: Option<StepHook>,
 }
 
 impl Machine {
     /// Begins to write down every step of every IRP. Costs nothing on the I/O path until it is called.
     pub fn watch_irps(&mut self) {
-        self.observer = Some(Box::default());
+        self.observer.get_or_insert_default().seen = Some(Vec::new());
+        self.look_closer();
     }
 
-    /// Calls `hook` at every step of every IRP from now on, instead of writing the steps down.
+    /// Calls `hook` at every step of every IRP from now on, whether the steps are written down as well or not.
     pub fn on_irp_step(&mut self, hook: StepHook) {
-        self.observer = Some(Box::new(Observer { seen: Vec::new(), hook: Some(hook) }));
+        self.observer.get_or_insert_default().hook = Some(hook);
+        self.look_closer();
+    }
+
+    /// Whether somebody looks on. For the layer above, which has steps of its own to tell.
+    #[inline]
+    pub fn is_watched(&self) -> bool {
+        self.observer.is_some()
     }
 
     /// What was written down since [`Machine::watch_irps`] or the last call; watching goes on.
     pub fn take_observations(&mut self) -> Vec<Observation> {
-        self.observer.as_mut().map(|observer| std::mem::take(&mut observer.seen)).unwrap_or_default()
+        let seen = self.observer.as_mut().and_then(|observer| observer.seen.as_mut());
+        seen.map(std::mem::take).unwrap_or_default()
     }
 
     #[cold]
@@ -89,9 +104,11 @@ impl Machine {
             pending_returned: data.pending_returned,
         };
         let Some(observer) = &mut self.observer else { return };
-        match observer.hook {
-            Some(hook) => hook(self, seen),
-            None => observer.seen.push(seen),
+        if let Some(written) = &mut observer.seen {
+            written.push(seen);
+        }
+        if let Some(hook) = observer.hook {
+            hook(self, seen);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::address::Pool;
 use crate::machine::Machine;
+use crate::processors::Pause;
 use crate::stop::Stop;
 
 /// A deferred routine. It gets back the word that was queued with it, as a `PVOID` context.
@@ -28,15 +29,19 @@ impl From<u64> for Context {
     }
 }
 
-/// An interrupt request level. Only these two matter on the request path.
+/// An interrupt request level.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[repr(u8)]
 pub enum Irql {
     /// PASSIVE_LEVEL: everything is allowed.
     #[default]
     Passive = 0,
+    /// APC_LEVEL: the thread gets no APC, and so no result of its own requests.
+    Apc = 1,
     /// DISPATCH_LEVEL: no waiting, no paged memory.
     Dispatch = 2,
+    /// A device's level, which no DDI of the request path allows.
+    Device = 3,
 }
 
 /// A span of virtual time in units of 100 ns, as Windows counts it.
@@ -53,22 +58,23 @@ impl Ticks {
 /// Names a timer that was set, so that it can be cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timer {
-    due: Ticks,
+    pub(crate) due: Ticks,
     number: u64,
 }
 
 /// The default schedule: first in, first out within a kind; DPCs before APCs before work items.
 #[derive(Default)]
 pub(crate) struct Schedule {
-    irql: Irql,
-    now: Ticks,
+    pub(crate) irql: Irql,
+    pub(crate) now: Ticks,
     timers_set: u64,
-    dpcs: VecDeque<(Routine, Context)>,
-    apcs: VecDeque<(Routine, Context)>,
-    work_items: VecDeque<(Routine, Context)>,
-    timers: BTreeMap<Timer, (Routine, Context)>,
+    pub(crate) dpcs: VecDeque<(Routine, Context)>,
+    pub(crate) apcs: VecDeque<(Routine, Context)>,
+    pub(crate) work_items: VecDeque<(Routine, Context)>,
+    pub(crate) timers: BTreeMap<Timer, (Routine, Context)>,
     on_idle: Option<fn(&mut Machine) -> bool>,
-    in_work_item: bool,
+    /// The number of the thread that runs: 0, or 1 in a work item. Who plays other processors numbers their threads.
+    pub(crate) thread: u32,
 }
 
 impl Machine {
@@ -81,13 +87,14 @@ impl Machine {
     /// `KeRaiseIrql` / `KeLowerIrql`: DPCs that waited run as soon as the level drops.
     pub fn set_irql(&mut self, irql: Irql) {
         self.schedule.irql = irql;
+        self.look_closer();
         self.run_dpcs();
     }
 
     /// `KeGetCurrentThread`, as logs print it: one thread runs everything but work items, which have one of their own.
     #[inline]
     pub fn current_thread(&self) -> u64 {
-        Pool::Thread.address(self.schedule.in_work_item.into())
+        Pool::Thread.address(self.schedule.thread)
     }
 
     /// The virtual time since the machine was made.
@@ -148,17 +155,26 @@ impl Machine {
         })
     }
 
-    /// Runs everything that needs no time to pass.
+    /// When the next timer fires, for whoever lets time pass as a clock of the world outside does.
+    pub fn next_due(&self) -> Option<Ticks> {
+        self.schedule.timers.first_key_value().map(|(timer, _)| timer.due)
+    }
+
+    /// Runs everything that needs no time to pass. With other processors, those do.
     #[inline]
     pub fn run_ready(&mut self) {
-        while self.run_one_ready() {}
+        while !self.has_processors() && self.run_one_ready() {}
     }
 
     /// `KeWaitForSingleObject` without a time-out: lets everything else run, and time pass, until `done` holds.
     ///
     /// A wait that nothing can end stops the machine with [`Stop::Hang`].
-    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool) {
+    pub fn wait(&mut self, waiting_for: &'static str, done: impl Fn(&Machine) -> bool + Send + 'static) {
+        if self.has_processors() {
+            return self.pause(Pause::Wait { waiting_for, until: Box::new(done) });
+        }
         while !done(self) {
+            self.may_block();
             if !self.run_one_ready() && !self.run_idle() && !self.fire_next_timer() {
                 self.stop(Stop::Hang { waiting_for });
             }
@@ -166,9 +182,19 @@ impl Machine {
     }
 
     /// As [`Machine::wait`], for at most `limit`. Returns whether `done` holds.
-    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool) -> bool {
+    pub fn wait_at_most(&mut self, limit: Ticks, done: impl Fn(&Machine) -> bool + Copy + Send + 'static) -> bool {
         let end = Ticks(self.schedule.now.0.saturating_add(limit.0));
+        if self.has_processors() {
+            let timer = self.set_timer(limit, |_, _| {}, Context(0));
+            let until = Box::new(move |m: &Machine| done(m) || m.schedule.now >= end);
+            self.pause(Pause::Wait { waiting_for: "something, for a limited time", until });
+            self.cancel_timer(timer);
+            return done(self);
+        }
         while !done(self) {
+            if limit > Ticks(0) {
+                self.may_block();
+            }
             if self.run_one_ready() || self.run_idle() {
                 continue;
             }
@@ -195,10 +221,20 @@ impl Machine {
     }
 
     fn in_thread<R>(&mut self, work_item: bool, code: impl FnOnce(&mut Machine) -> R) -> R {
-        let before = std::mem::replace(&mut self.schedule.in_work_item, work_item);
+        let before = std::mem::replace(&mut self.schedule.thread, work_item.into());
+        let level = std::mem::replace(&mut self.schedule.irql, Irql::Passive);
         let result = code(self);
-        self.schedule.in_work_item = before;
+        self.schedule.irql = level;
+        self.schedule.thread = before;
         result
+    }
+
+    /// A thread waits at APC_LEVEL at most: above, the dispatcher that would run another one is shut out.
+    fn may_block(&self) {
+        if self.schedule.irql >= Irql::Dispatch {
+            self.verifier_violation([0x3B, self.schedule.irql as u64, 0, 0], "KeWaitForSingleObject");
+            self.undefined("KeWaitForSingleObject", "a thread does not wait at DISPATCH_LEVEL or above");
+        }
     }
 
     /// Moves the clock to the next timer and fires it. Returns false where none is set.
@@ -212,8 +248,9 @@ impl Machine {
     #[inline]
     fn run_one_ready(&mut self) -> bool {
         let schedule = &mut self.schedule;
-        debug_assert!(schedule.dpcs.is_empty() || schedule.irql == Irql::Dispatch, "DPCs run when they are queued");
-        let (work_item, (routine, context)) = match schedule.apcs.pop_front() {
+        debug_assert!(schedule.dpcs.is_empty() || schedule.irql >= Irql::Dispatch, "DPCs run when they are queued");
+        let next_apc = if schedule.irql < Irql::Apc { schedule.apcs.pop_front() } else { None };
+        let (work_item, (routine, context)) = match next_apc {
             Some(next) => (false, next),
             None => match schedule.work_items.pop_front() {
                 Some(next) => (true, next),
@@ -227,9 +264,9 @@ impl Machine {
     fn run_dpcs(&mut self) {
         while self.schedule.irql < Irql::Dispatch {
             let Some((routine, context)) = self.schedule.dpcs.pop_front() else { return };
-            self.schedule.irql = Irql::Dispatch;
+            let level = std::mem::replace(&mut self.schedule.irql, Irql::Dispatch);
             routine(self, context);
-            self.schedule.irql = Irql::Passive;
+            self.schedule.irql = level;
         }
     }
 }
@@ -280,9 +317,12 @@ mod tests {
     }
 
     #[test]
-    fn time_that_passed_while_a_timers_routine_waited_does_not_come_back() {
+    fn time_that_passed_while_a_work_item_waited_does_not_come_back() {
         let mut machine = noting_machine();
-        machine.run(|m| m.set_timer(Ticks(10), |m, _| _ = m.wait_at_most(Ticks(1000), |_| false), Context(0))).unwrap();
+        fn wait_a_while(m: &mut Machine, _: Context) {
+            m.wait_at_most(Ticks(1000), |_| false);
+        }
+        machine.set_timer(Ticks(10), |m, _| m.queue_work_item(wait_a_while, Context(0)), Context(0));
         machine.advance(Ticks(50)).unwrap();
         assert_eq!(machine.now(), Ticks(1010));
         machine.advance(Ticks(50)).unwrap();

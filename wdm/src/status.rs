@@ -115,6 +115,11 @@ impl NtStatus {
         NAMES.iter().find(|(_, known)| *known == name).map(|&(value, _)| NtStatus(value))
     }
 
+    /// Every name that [`NtStatus::from_name`] knows.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|&(_, name)| name)
+    }
+
     /// What `GetLastError` says to a Win32 program whose call ended so, where the mapping is known.
     ///
     /// Source: the documented NTSTATUS to Win32 table; `ERROR_REQ_NOT_ACCEP` (71) is the story's.

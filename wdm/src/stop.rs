@@ -48,6 +48,7 @@ impl BugCheck {
             0x35 => "NO_MORE_IRP_STACK_LOCATIONS",
             0x44 => "MULTIPLE_IRP_COMPLETE_REQUESTS",
             0x48 => "CANCEL_STATE_IN_COMPLETED_IRP",
+            0xC4 => "DRIVER_VERIFIER_DETECTED_VIOLATION",
             0xC9 => "DRIVER_VERIFIER_IOMANAGER_VIOLATION",
             0xCA => "PNP_DETECTED_FATAL_ERROR",
             0x10D => "WDF_VIOLATION",

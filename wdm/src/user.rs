@@ -58,10 +58,10 @@ impl Machine {
                 Err(status) => return IoStatus { status, information: 0 },
             };
             if m.user_request(id).dispatch_returned == STATUS_PENDING {
-                m.wait("the program's request to complete", |m| m.requests.get(id).is_some_and(|r| r.signalled));
+                m.wait("the program's request to complete", move |m| m.requests.get(id).is_some_and(|r| r.signalled));
             } else {
                 // The program's thread drops to PASSIVE_LEVEL on its way out, which lets stage two's APC in.
-                m.run_ready();
+                m.second_stage_runs(id);
             }
             let request = m.user_request(id);
             let returned = request.dispatch_returned;
@@ -99,7 +99,7 @@ impl Machine {
             if !returned.is_error() {
                 return Ok(Overlapped(id));
             }
-            m.run_ready();
+            m.second_stage_runs(id);
             m.collect(id, &mut []);
             Err(returned)
         })
@@ -114,6 +114,20 @@ impl Machine {
         result
     }
 
+    /// `GetOverlappedResult` with bWait: lets everything run, and time pass, until the request is complete, and takes
+    /// its result. One that is gone already gives STATUS_INVALID_HANDLE.
+    ///
+    /// # Errors
+    /// What stopped the machine; [`Stop::Hang`] if the request can never complete.
+    pub fn wait_for(&mut self, overlapped: Overlapped, output: &mut [u8]) -> Result<IoStatus, Stop> {
+        self.run(|m| {
+            let finished = move |m: &Machine| m.requests.get(overlapped.0).is_none_or(|request| request.finished);
+            m.wait("the program's request to complete", finished);
+            m.overlapped_result(overlapped, output)
+                .unwrap_or(IoStatus { status: STATUS_INVALID_HANDLE, information: 0 })
+        })
+    }
+
     /// `CancelIoEx` for one request. Returns whether a driver had a cancel routine for it.
     ///
     /// Source: Windows driver documentation, IoCancelIrp; CancelIoEx.
@@ -121,10 +135,43 @@ impl Machine {
     /// # Errors
     /// What stopped the machine.
     pub fn cancel_io(&mut self, overlapped: Overlapped) -> Result<bool, Stop> {
-        self.run(|m| match m.requests.get(overlapped.0).and_then(|request| request.irp) {
-            Some(irp) => irp.cancel(m),
-            None => false,
+        self.run(|m| {
+            m.boundary("CancelIoEx");
+            match m.requests.get(overlapped.0).and_then(|request| request.irp) {
+                Some(irp) => irp.cancel_now(m),
+                None => false,
+            }
         })
+    }
+
+    /// `CancelIoEx` for every request of a file that is out. Returns whether there was one.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    ///
+    /// Source: Windows driver documentation, CancelIoEx (lpOverlapped NULL).
+    pub fn cancel_file_io(&mut self, file: FileObject) -> Result<bool, Stop> {
+        self.run(|m| {
+            m.boundary("CancelIoEx");
+            let out = m.requests.iter().filter(|(_, request)| request.file == Some(file));
+            let irps: Vec<Irp> = out.filter_map(|(_, request)| request.irp).collect();
+            for &irp in &irps {
+                if irp.exists(m) && !m[irp].is_completed() {
+                    irp.cancel_now(m);
+                }
+            }
+            !irps.is_empty()
+        })
+    }
+
+    /// Lets the APC of a request run that did not pend.
+    fn second_stage_runs(&mut self, id: Id) {
+        if self.has_processors() {
+            self.wait("the second stage of the program's request", move |m| {
+                m.requests.get(id).is_some_and(|r| r.finished)
+            });
+        }
+        self.run_ready();
     }
 
     /// `GetQueuedCompletionStatus` without waiting: the next finished request of a handle with the completion port.
@@ -142,7 +189,7 @@ impl Machine {
         if !top.exists(self) {
             return Err(STATUS_NO_SUCH_DEVICE);
         }
-        let irp = self.allocate_irp(self[top].stack_size)?;
+        let irp = self.allocate_irp_for(self[top].stack_size, Origin::System)?;
         let (id, request) = self.requests.take();
         *request = UserRequest { irp: Some(irp), file: Some(file), ..UserRequest::default() };
         self[irp].origin = Origin::User(id);

@@ -3,6 +3,7 @@
 //! [`Card`] is the contract. [`iso7816::Iso7816Card`] is a well-behaved card with a file system, described by a
 //! [`profile`]; a faulty card is just another implementation, or one that wraps a good one.
 
+mod description;
 mod document;
 pub mod iso7816;
 pub mod outside;
@@ -13,6 +14,7 @@ mod store;
 use vbus_wdm::Ticks;
 
 pub use crate::transmission::Reset;
+pub use description::Description;
 pub use document::DescriptionError;
 pub use store::StoreError;
 
@@ -25,7 +27,7 @@ pub const SHORT_RESPONSE_LEN_MAX: usize = 258;
 ///
 /// A card starts without power. All calls are synchronous and take no time of their own: how long an answer takes is part
 /// of it. A card keeps no clock: what it answers is a function of the calls made so far.
-pub trait Card {
+pub trait Card: Send {
     /// Applies power and resets, or resets alone. `atr` is cleared, then receives the ATR; it stays empty when the card
     /// is mute, as after a warm reset without power. Volatile state is lost, non-volatile state is not.
     fn reset(&mut self, reset: Reset, atr: &mut Vec<u8>) -> Delivery;

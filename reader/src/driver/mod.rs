@@ -106,9 +106,15 @@ struct Reader {
 
 /// Loads the function driver. Install it for the hardware id of the bus's readers.
 pub fn create_driver(m: &mut Machine, config: ReaderConfig, driver: DriverConfig) -> Driver {
+    create_driver_named(m, "vreader", config, driver)
+}
+
+/// Loads the function driver under a service name of its own, for machines with readers that behave differently. All are
+/// loaded before the first reader appears.
+pub fn create_driver_named(m: &mut Machine, name: &str, config: ReaderConfig, driver: DriverConfig) -> Driver {
     m.add_extension(Slots::default());
     let driver = DriverConfig { device_add: Some(device_add), ..driver };
-    Driver::create(m, "vreader", driver, Attributes::none().context(config))
+    Driver::create(m, name, driver, Attributes::none().context(config))
 }
 
 /// EvtDriverDeviceAdd.

@@ -15,7 +15,7 @@ pub enum Reset {
 ///
 /// The line is half duplex. What a card sends in reaction is known when it is asked; when it is heard, the pauses in the
 /// signal say. A card keeps no clock: what it does is a function of the calls made so far.
-pub trait Contacts {
+pub trait Contacts: Send {
     /// Resets the card. What it sends, the ATR, goes to `line`, which is silent before; nothing there is a mute card.
     fn reset(&mut self, reset: Reset, clock_khz: u32, line: &mut Signal);
 

@@ -35,7 +35,9 @@ impl DeviceInit {
         let device_object = m.create_device(driver_object);
         let place = self.place(m, device_object).inspect_err(|_| device_object.delete(m))?;
         let device = self.allocate(m, device_object, &place, attributes).inspect_err(|_| {
-            device_object.detach(m);
+            if device_object.lower_device(m).is_some() {
+                device_object.detach(m);
+            }
             device_object.delete(m);
         })?;
         self.furnish(m, device, device_object).inspect_err(|_| end::undo(m, device))?;

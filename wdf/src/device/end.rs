@@ -72,7 +72,9 @@ fn delete_device_object(m: &mut Machine, device: Device) {
     let lower = device.lower_device(m);
     let arguments = [device_object.address(), device.0.handle(), lower.map_or(0, DeviceObject::address)];
     trace(m, driver, &sites::DEVICE_DELETING, arguments);
-    device_object.detach(m);
+    if lower.is_some() {
+        device_object.detach(m);
+    }
     device_object.delete(m);
 }
 

@@ -262,9 +262,9 @@ impl Device {
         dispatch::to_package(m, self, irp)
     }
 
-    /// The device that a device object belongs to, if it is the framework's.
+    /// `WdfWdmDeviceGetWdfDeviceHandle`: the device that a device object belongs to, if it is the framework's.
     #[inline]
-    pub(crate) fn of(m: &mut Machine, device_object: DeviceObject) -> Option<Device> {
+    pub fn of(m: &mut Machine, device_object: DeviceObject) -> Option<Device> {
         Id::from_word(m[device_object].context.0).map(Device::from_id)
     }
 }

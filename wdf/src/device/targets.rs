@@ -66,7 +66,7 @@ pub fn self_target(m: &mut Machine, device: Device) -> Option<Object> {
 }
 
 /// Takes an object of the framework's over: from now on it has this class and this body.
-pub fn take_over(m: &mut Machine, object: Object, class: &'static Class, body: impl Any) {
+pub fn take_over(m: &mut Machine, object: Object, class: &'static Class, body: impl Any + Send) {
     if let Some(general) = fx_mut(m).general.get_mut(object.id) {
         general.class = class;
         general.body = Box::new(body);

@@ -69,6 +69,7 @@ impl DpcConfig {
 impl Dpc {
     /// `WdfDpcEnqueue`: the routine runs at once below DISPATCH_LEVEL. False if the DPC is queued already.
     pub fn enqueue(self, m: &mut Machine) -> bool {
+        m.boundary("WdfDpcEnqueue");
         if std::mem::replace(&mut self.body(m).queued, true) {
             return false;
         }
@@ -79,6 +80,7 @@ impl Dpc {
     /// `WdfDpcCancel`: takes the DPC off the queue. Returns whether it was there. With `wait`, one that runs is waited
     /// for, which needs PASSIVE_LEVEL: under the verifier the call does nothing above it.
     pub fn cancel(self, m: &mut Machine, wait: bool) -> bool {
+        m.boundary("WdfDpcCancel");
         if wait && !verifier::passive_level(m, self) {
             return false;
         }

@@ -55,7 +55,7 @@ impl Base {
     }
 
     /// Makes the object, which holds its parent and, until it is disposed of, itself.
-    fn create<B: 'static>(
+    fn create<B: Send + 'static>(
         self,
         m: &mut Machine,
         driver: Driver,

@@ -151,6 +151,7 @@ impl Timer {
     ///
     /// Source: S/core/fxtimer.cpp:545-640.
     pub fn start(self, m: &mut Machine, due: Ticks) -> bool {
+        m.boundary("WdfTimerStart");
         let driver = self.driver(m);
         let handle = self.0.handle();
         let body = self.body(m);
@@ -177,6 +178,7 @@ impl Timer {
     ///
     /// Source: S/core/fxtimerapi.cpp:250-300, S/core/fxtimer.cpp:642-800.
     pub fn stop(self, m: &mut Machine, wait: bool) -> bool {
+        m.boundary("WdfTimerStop");
         if wait && !verifier::passive_level(m, self) {
             return false;
         }

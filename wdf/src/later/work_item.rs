@@ -83,6 +83,7 @@ impl WorkItem {
     ///
     /// Source: S/core/fxworkitem.cpp:292-350.
     pub fn enqueue(self, m: &mut Machine) {
+        m.boundary("WdfWorkItemEnqueue");
         let driver = self.driver(m);
         let body = self.body(m);
         if body.queued {
@@ -102,6 +103,7 @@ impl WorkItem {
     ///
     /// Source: S/core/fxworkitem.cpp:505-540.
     pub fn flush(self, m: &mut Machine) {
+        m.boundary("WdfWorkItemFlush");
         if !verifier::passive_level(m, self) {
             return;
         }

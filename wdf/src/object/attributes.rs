@@ -59,9 +59,9 @@ struct NewContext {
 }
 
 enum NewValue {
-    Ready(Box<dyn Any>),
+    Ready(Box<dyn Any + Send>),
     /// Made when the object's handle is known.
-    Later(Box<dyn FnOnce(Object) -> Box<dyn Any>>),
+    Later(Box<dyn FnOnce(Object) -> Box<dyn Any + Send> + Send>),
 }
 
 impl Attributes {
@@ -71,17 +71,17 @@ impl Attributes {
     }
 
     /// A context of type `T` with this first value.
-    pub fn context<T: Any>(self, value: T) -> Attributes {
+    pub fn context<T: Any + Send>(self, value: T) -> Attributes {
         self.with_context::<T>(NewValue::Ready(Box::new(value)))
     }
 
     /// A context that knows its own object: what WdfObjectContextGetObject is for in C, where a callback may have
     /// nothing but a pointer into the context. In Rust the context keeps the handle itself.
-    pub fn context_of<T: Any>(self, make: impl FnOnce(Object) -> T + 'static) -> Attributes {
+    pub fn context_of<T: Any + Send>(self, make: impl FnOnce(Object) -> T + Send + 'static) -> Attributes {
         self.with_context::<T>(NewValue::Later(Box::new(|object| Box::new(make(object)))))
     }
 
-    fn with_context<T: Any>(mut self, value: NewValue) -> Attributes {
+    fn with_context<T: Any + Send>(mut self, value: NewValue) -> Attributes {
         self.context = Some(NewContext { type_id: TypeId::of::<T>(), value });
         self
     }
@@ -136,7 +136,7 @@ impl Attributes {
         let (type_id, value) = match context {
             Some(NewContext { type_id, value: NewValue::Ready(value) }) => (type_id, value),
             Some(NewContext { type_id, value: NewValue::Later(make) }) => (type_id, make(object)),
-            None => (TypeId::of::<()>(), Box::new(()) as Box<dyn Any>),
+            None => (TypeId::of::<()>(), Box::new(()) as Box<dyn Any + Send>),
         };
         Some(ContextSlot { type_id, value, cleanup, destroy })
     }

@@ -19,7 +19,7 @@ use crate::verifier::{self, CALLERS_STACK};
 /// One context of an object. The first also holds the callbacks of the object's own attributes.
 pub(super) struct ContextSlot {
     pub(super) type_id: TypeId,
-    pub(super) value: Box<dyn Any>,
+    pub(super) value: Box<dyn Any + Send>,
     pub(super) cleanup: Option<ObjectCallback>,
     pub(super) destroy: Option<ObjectCallback>,
 }
@@ -38,7 +38,7 @@ fn short_name(name: &str) -> &str {
 
 /// The context of type `T`, if the object has one; without the line that a driver's asking leaves in the log.
 #[inline]
-pub fn peek_context<T: Any>(m: &mut Machine, object: Object) -> Option<&mut T> {
+pub fn peek_context<T: Any + Send>(m: &mut Machine, object: Object) -> Option<&mut T> {
     let wanted = TypeId::of::<T>();
     let slot = object.header(m).contexts.iter_mut().find(|slot| slot.type_id == wanted)?;
     slot.value.downcast_mut()
@@ -46,7 +46,12 @@ pub fn peek_context<T: Any>(m: &mut Machine, object: Object) -> Option<&mut T> {
 
 /// WdfObjectGetTypedContext. A missing one leaves a warning with the type's name, which begins in C with `prefix`.
 #[inline]
-pub(super) fn find<'m, T: Any>(m: &'m mut Machine, object: Object, prefix: &str, name: &str) -> Option<&'m mut T> {
+pub(super) fn find<'m, T: Any + Send>(
+    m: &'m mut Machine,
+    object: Object,
+    prefix: &str,
+    name: &str,
+) -> Option<&'m mut T> {
     if object.kind == Kind::Null {
         verifier::null_parameter(m, None, DDI);
     }
@@ -58,7 +63,7 @@ const DDI: &str = "WdfObjectGetTypedContextWorker";
 
 impl Framework {
     #[inline]
-    fn context_of<T: Any>(&mut self, exit: Exit, object: Object, prefix: &str, name: &str) -> Option<&mut T> {
+    fn context_of<T: Any + Send>(&mut self, exit: Exit, object: Object, prefix: &str, name: &str) -> Option<&mut T> {
         match self.header(object).and_then(|header| header.find(TypeId::of::<T>())) {
             Some(at) => self.header_mut(object)?.contexts[at].value.downcast_mut(),
             None => {

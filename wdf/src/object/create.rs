@@ -20,7 +20,7 @@ pub fn create_general(
     m: &mut Machine,
     driver: Driver,
     class: &'static Class,
-    body: impl Any,
+    body: impl Any + Send,
     parent: impl Handle,
     attributes: Attributes,
 ) -> Result<Object, NtStatus> {

@@ -23,9 +23,9 @@ use super::{Attributes, Object, ObjectCallback};
 ///     type Data = u32;
 /// }
 /// ```
-pub trait CustomType: Any {
+pub trait CustomType: Any + Send {
     /// What is kept with each object of the type. A ULONG_PTR in Windows, which points to it.
-    type Data: Any;
+    type Data: Any + Send;
 }
 
 /// WDF_CUSTOM_TYPE_CONTEXT, for one type. Its C name is WdfCustomType_ and the type's.

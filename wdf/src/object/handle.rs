@@ -31,7 +31,7 @@ pub trait Handle: Copy {
     ///
     /// A missing context is NULL in Windows, and a driver that uses it faults: here that is where the machine stops. The
     /// stop says what the log would have warned of.
-    fn context<T: Any>(self, m: &mut Machine) -> &mut T {
+    fn context<T: Any + Send>(self, m: &mut Machine) -> &mut T {
         let exit = m.exit();
         match context::peek_context(m, self.object()) {
             Some(context) => context,
@@ -44,7 +44,7 @@ pub trait Handle: Copy {
 
     /// `WdfObjectGetTypedContext` of a driver that looks whether it got NULL. The log warns of a missing context.
     #[inline]
-    fn find_context<T: Any>(self, m: &mut Machine) -> Option<&mut T> {
+    fn find_context<T: Any + Send>(self, m: &mut Machine) -> Option<&mut T> {
         context::find(m, self.object(), "", std::any::type_name::<T>())
     }
 
@@ -138,6 +138,7 @@ pub trait Deletable: Handle {
     ///
     /// Source: S/object/fxobjectapi.cpp:287-319; S/object/fxobjectstatemachine.cpp:30-140.
     fn delete(self, m: &mut Machine) {
+        m.boundary("WdfObjectDelete");
         let object = self.object();
         match object.find(m) {
             Found::Live { no_delete: false, .. } if object.kind == Kind::Device => {

@@ -177,7 +177,7 @@ impl Class {
 pub(crate) struct GeneralBody {
     pub(crate) header: Header,
     pub(crate) class: &'static Class,
-    pub(crate) body: Box<dyn Any>,
+    pub(crate) body: Box<dyn Any + Send>,
 }
 
 /// WDFOBJECT, which only carries contexts.
@@ -276,7 +276,7 @@ impl Object {
 
 /// The body of an object of a class; a stale handle stops the machine.
 #[inline]
-pub fn body_of<T: Any>(m: &mut Machine, object: Object, type_number: u16) -> &mut T {
+pub fn body_of<T: Any + Send>(m: &mut Machine, object: Object, type_number: u16) -> &mut T {
     let exit = m.exit();
     let general = fx_mut(m).general.get_mut(object.id).filter(|_| object.kind == Kind::General);
     match general.and_then(|general| general.body.downcast_mut()) {
@@ -286,6 +286,6 @@ pub fn body_of<T: Any>(m: &mut Machine, object: Object, type_number: u16) -> &mu
 }
 
 /// The same, only looked at, and only if it is there.
-pub fn peek_body<T: Any>(m: &Machine, object: Object) -> Option<&T> {
+pub fn peek_body<T: Any + Send>(m: &Machine, object: Object) -> Option<&T> {
     fx(m).general.get(object.id).filter(|_| object.kind == Kind::General)?.body.downcast_ref()
 }

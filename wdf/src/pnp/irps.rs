@@ -2,7 +2,8 @@
 
 use vbus_wdm::constants::*;
 use vbus_wdm::{
-    Context, Control, DeviceObject, Irp, Irql, Machine, Major, NtStatus, Parameters, PnpAnswer, PnpMinor, PnpParameters,
+    Context, Control, DeviceObject, Event, Irp, Irql, Machine, Major, NtStatus, Parameters, PnpAnswer, PnpMinor,
+    PnpParameters,
 };
 
 use super::events::PnpEvent;
@@ -176,14 +177,17 @@ fn start_came_back(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, context: 
 
 /// Calls a driver with what is in the next location, and waits until the IRP is back.
 fn call_and_wait(m: &mut Machine, irp: Irp, lower: DeviceObject) -> NtStatus {
-    fn stop_here(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, _: Context) -> NtStatus {
-        m[irp].driver_context[0] = 1;
+    fn stop_here(m: &mut Machine, _: Option<DeviceObject>, _: Irp, context: Context) -> NtStatus {
+        if let Some(back) = Event::from_context(context) {
+            back.set(m);
+        }
         STATUS_MORE_PROCESSING_REQUIRED
     }
-    let data = &mut m[irp];
-    data.driver_context[0] = 0;
-    data.set_completion_routine(stop_here, Context(0), Control::INVOKE_ALWAYS);
+    // Not a word of the IRP: another framework driver below may wait for the same one.
+    let back = m.create_event();
+    m[irp].set_completion_routine(stop_here, back.to_context(), Control::INVOKE_ALWAYS);
     irp.call_driver(m, lower);
-    m.wait("the devices below to handle a PnP request", move |m| m[irp].driver_context[0] == 1);
+    back.wait(m, "the devices below to handle a PnP request");
+    back.delete(m);
     m[irp].io_status.status
 }

@@ -43,6 +43,7 @@ impl Queue {
     /// As [`Queue::call_driver`], for who knows already whether it takes the lock.
     #[inline]
     pub(super) fn under_lock<R>(self, m: &mut Machine, locks: bool, callback: impl FnOnce(&mut Machine) -> R) -> R {
+        m.boundary("a callback of the queue");
         let owner = if locks { presentation::lender(m, self.0) } else { None };
         presentation::hold(m, owner, |m| verifier::at_one_level(m, self, callback))
     }

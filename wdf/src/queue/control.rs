@@ -39,6 +39,7 @@ const FATAL_ERROR_DATA: u64 = 0xFFFF;
 impl Queue {
     /// `WdfIoQueueStart`: the queue accepts and presents. A queue whose device goes accepts nothing any more.
     pub fn start(self, m: &mut Machine) {
+        m.boundary("WdfIoQueueStart");
         let body = self.body(m);
         body.dispatching = true;
         body.cancel_dispatched = false;
@@ -128,6 +129,7 @@ impl Queue {
         ready: Option<QueueEvent>,
         context: impl Into<Context>,
     ) -> Result<(), NtStatus> {
+        m.boundary("WdfIoQueueReadyNotify");
         let status = STATUS_INVALID_DEVICE_REQUEST;
         let body = self.body(m);
         let (known, dispatching) = (body.ready_notify.is_some(), body.dispatching);
@@ -164,6 +166,7 @@ impl Queue {
     }
 
     fn suspends(self, m: &mut Machine, ddi: &'static str) {
+        m.boundary(ddi);
         let driver = self.driver(m);
         comply(m, driver, Act::SuspendQueue, ddi);
     }

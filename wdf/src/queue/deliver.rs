@@ -11,6 +11,7 @@ use crate::driver::Driver;
 use crate::framework::{take_fx, trace};
 use crate::request::Request;
 use crate::trace::{Site, sites};
+use crate::watch::{RequestStep, request_step};
 
 /// What is known of a request that is given to the driver.
 struct Delivery {
@@ -35,6 +36,7 @@ impl Queue {
         if held {
             fx.request(request).header.references += 1;
         }
+        request_step(m, request, |_| RequestStep::Driver(Some(self)));
         let location = m[irp].current();
         let (major, parameters) = (location.major, location.parameters);
         let delivery = Delivery { request, driver, zero_length, locks };

@@ -21,6 +21,7 @@ impl Request {
     /// whether that is the request's own queue or another device's, and whether the driver owns the request and did not
     /// leave it cancelable: STATUS_INVALID_DEVICE_REQUEST.
     pub fn forward_to(self, m: &mut Machine, destination: Queue) -> Result<(), NtStatus> {
+        m.boundary("WdfRequestForwardToIoQueue");
         let Some(source) = self.queue(m) else {
             self.verify_can_be_queued(m, &sites::FORWARD_WITHOUT_QUEUE)?;
             return self.queue_own(m, destination, false);
@@ -36,6 +37,7 @@ impl Request {
     /// As [`Request::forward_to`]. Only the verifier looks whether the queue is the parent's and the PDO was created to
     /// forward: STATUS_INVALID_DEVICE_REQUEST.
     pub fn forward_to_parent(self, m: &mut Machine, destination: Queue) -> Result<(), NtStatus> {
+        m.boundary("WdfRequestForwardToParentDeviceIoQueue");
         let Some(source) = self.queue(m) else {
             self.verify_can_be_queued(m, &sites::FORWARD_PARENT_WITHOUT_QUEUE)?;
             return self.queue_own(m, destination, true);
@@ -94,6 +96,7 @@ impl Request {
     /// STATUS_INVALID_DEVICE_REQUEST for a request of another kind of queue, or of none; under the verifier for one
     /// that the driver does not own or left cancelable. One that was cancelled meanwhile is taken, and completed.
     pub fn requeue(self, m: &mut Machine) -> Result<(), NtStatus> {
+        m.boundary("WdfRequestRequeue");
         let queue = self.require_queue(m, &sites::REQUEUE_WITHOUT_QUEUE)?;
         self.verify_owned_and_unmarked(m)?;
         let body = queue.body(m);

@@ -26,6 +26,7 @@ impl Queue {
     /// STATUS_INVALID_DEVICE_STATE for a parallel queue, STATUS_WDF_PAUSED for one that is stopped or whose device is
     /// not in D0, STATUS_NO_MORE_ENTRIES for an empty one.
     pub fn retrieve_next(self, m: &mut Machine) -> Result<Request, NtStatus> {
+        m.boundary("WdfIoQueueRetrieveNextRequest");
         self.retrieve(m, Wanted::Next)
     }
 
@@ -34,6 +35,7 @@ impl Queue {
     /// # Errors
     /// As [`Queue::retrieve_next`].
     pub fn retrieve_by_file(self, m: &mut Machine, file: FileObject) -> Result<Request, NtStatus> {
+        m.boundary("WdfIoQueueRetrieveRequestByFileObject");
         self.retrieve(m, Wanted::OfFile(file))
     }
 
@@ -43,6 +45,7 @@ impl Queue {
     /// As [`Queue::retrieve_next`], and STATUS_NOT_FOUND for a request that waits here no longer; under the verifier
     /// STATUS_INVALID_DEVICE_REQUEST for a queue that is not manual.
     pub fn retrieve_found(self, m: &mut Machine, found: Request) -> Result<Request, NtStatus> {
+        m.boundary("WdfIoQueueRetrieveFoundRequest");
         self.retrieve(m, Wanted::Found(found))
     }
 
@@ -130,6 +133,7 @@ impl Queue {
     /// longer, STATUS_NO_MORE_ENTRIES for none; under the verifier STATUS_INVALID_PARAMETER for an `after` that was
     /// not found with this call.
     pub fn find(self, m: &mut Machine, after: Option<Request>, file: Option<FileObject>) -> Result<Request, NtStatus> {
+        m.boundary("WdfIoQueueFindRequest");
         let body = self.body(m);
         let (driver, dispatch) = (body.header.driver(), body.dispatch);
         if dispatch != Dispatch::Manual {

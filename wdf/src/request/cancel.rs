@@ -10,6 +10,7 @@ use crate::device::Device;
 use crate::framework::{fx, fx_mut};
 use crate::queue::{Acknowledged, Queue, cancelled_while_waiting};
 use crate::trace::sites;
+use crate::watch::{RequestStep, request_step};
 
 /// EvtRequestCancel: completes the request, normally with STATUS_CANCELLED.
 pub type RequestCancel = fn(&mut Machine, Request);
@@ -36,17 +37,18 @@ impl Request {
         let Some(irp) = body.irp else { return Ok(()) };
         // A lower driver that had the IRP meanwhile may have left its own word there.
         self.mark_irp(m, irp);
-        irp.set_cancel_routine(m, Some(cancelled_while_waiting));
-        if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
+        irp.exchange_cancel_routine(m, Some(cancelled_while_waiting));
+        if m[irp].cancel && irp.exchange_cancel_routine(m, None).is_some() {
             return Err(STATUS_CANCELLED);
         }
+        request_step(m, self, |_| RequestStep::Waits(queue));
         Ok(())
     }
 
     /// The request is taken off the waiting ones.
     pub(crate) fn leave_waiting(self, m: &mut Machine) {
         if let Some(irp) = self.current_irp(m) {
-            irp.set_cancel_routine(m, None);
+            irp.exchange_cancel_routine(m, None);
         }
     }
 
@@ -56,6 +58,8 @@ impl Request {
         body.waiting = false;
         body.found = false;
         body.moves += 1;
+        let queue = body.queue;
+        request_step(m, self, |_| RequestStep::Driver(queue));
     }
 
     /// The driver has seen the request.
@@ -79,6 +83,7 @@ impl Request {
         body.in_caller_context = true;
         body.presented = true;
         body.destination = destination;
+        request_step(m, self, |_| RequestStep::Driver(None));
     }
 
     /// The driver gives the request back from EvtIoInCallerContext.
@@ -136,6 +141,7 @@ impl Request {
     ///
     /// Source: S/core/fxrequestapi.cpp:3400-3470.
     pub fn mark_cancelable(self, m: &mut Machine, routine: RequestCancel) {
+        m.boundary("WdfRequestMarkCancelable");
         let Ok(queue) = self.require_queue(m, &sites::MARK_WITHOUT_QUEUE) else { return };
         if self.verify_owned_and_unmarked(m).is_err() {
             return;
@@ -147,6 +153,7 @@ impl Request {
             body.cancelled = true;
             queue.cancel_for_driver(m, self);
         }
+        m.boundary("WdfRequestMarkCancelable returns");
     }
 
     /// `WdfRequestMarkCancelableEx`: as [`Request::mark_cancelable`], but of a request that is cancelled already the
@@ -159,9 +166,12 @@ impl Request {
     ///
     /// Source: S/core/fxrequestapi.cpp:3468-3540.
     pub fn mark_cancelable_ex(self, m: &mut Machine, routine: RequestCancel) -> Result<(), NtStatus> {
+        m.boundary("WdfRequestMarkCancelableEx");
         let queue = self.require_queue(m, &sites::MARK_EX_WITHOUT_QUEUE)?;
         self.verify_owned_and_unmarked(m)?;
-        self.mark(m, queue, routine)
+        let marked = self.mark(m, queue, routine);
+        m.boundary("WdfRequestMarkCancelableEx returns");
+        marked
     }
 
     fn mark(self, m: &mut Machine, queue: Queue, routine: RequestCancel) -> Result<(), NtStatus> {
@@ -170,8 +180,8 @@ impl Request {
             return Err(STATUS_CANCELLED);
         }
         self.mark_irp(m, irp);
-        irp.set_cancel_routine(m, Some(cancelled_in_driver));
-        if m[irp].cancel && irp.set_cancel_routine(m, None).is_some() {
+        irp.exchange_cancel_routine(m, Some(cancelled_in_driver));
+        if m[irp].cancel && irp.exchange_cancel_routine(m, None).is_some() {
             return Err(STATUS_CANCELLED);
         }
         let body = self.body(m);
@@ -188,6 +198,7 @@ impl Request {
     /// STATUS_INVALID_DEVICE_REQUEST for a request that no queue presented and, under the verifier, for one that was not
     /// marked.
     pub fn unmark_cancelable(self, m: &mut Machine) -> Result<(), NtStatus> {
+        m.boundary("WdfRequestUnmarkCancelable");
         let queue = self.require_queue(m, &sites::UNMARK_WITHOUT_QUEUE)?;
         self.verify_cancelable(m)?;
         if !queue.unmarked(m, self) {
@@ -206,7 +217,7 @@ impl Request {
         let body = self.body(m);
         body.cancelled = true;
         if let Some(irp) = body.irp {
-            irp.set_cancel_routine(m, None);
+            irp.exchange_cancel_routine(m, None);
         }
     }
 
@@ -215,6 +226,7 @@ impl Request {
     ///
     /// Source: S/core/fxrequestapi.cpp:3600-3665.
     pub fn is_cancelled(self, m: &mut Machine) -> bool {
+        m.boundary("WdfRequestIsCanceled");
         if self.verify_owned_and_unmarked(m).is_err() {
             return false;
         }

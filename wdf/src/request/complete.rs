@@ -32,6 +32,7 @@ impl Request {
     /// completed yet: 0x10D/3. Under the verifier a call for a request that the driver does not own says so and does
     /// nothing, and more Information than the sender has room for is 0x10D/6/4.
     pub fn complete_with_information(self, m: &mut Machine, status: NtStatus, information: u64) {
+        m.boundary("WdfRequestComplete");
         self.complete_if_allowed(m, status, information, &sites::REQUEST_COMPLETE);
     }
 

@@ -38,7 +38,7 @@ impl RequestBody {
     /// Takes the request apart; the layer's state is made when it is first asked for. Whoever calls this looks at one or
     /// two of the parts: inlined, it does not make the others.
     #[inline(always)]
-    pub(crate) fn parts<T: Any + Default>(&mut self) -> Parts<'_, T> {
+    pub(crate) fn parts<T: Any + Send + Default>(&mut self) -> Parts<'_, T> {
         if self.upper_type != TypeId::of::<T>() {
             self.make_state::<T>();
         }
@@ -57,7 +57,7 @@ impl RequestBody {
     }
 
     #[cold]
-    fn make_state<T: Any + Default>(&mut self) {
+    fn make_state<T: Any + Send + Default>(&mut self) {
         self.upper = Box::<T>::default();
         self.upper_type = TypeId::of::<T>();
     }
@@ -65,12 +65,12 @@ impl RequestBody {
 
 /// A request taken apart, for one look.
 #[inline]
-pub fn parts_of<T: Any + Default>(m: &mut Machine, request: Request) -> Parts<'_, T> {
+pub fn parts_of<T: Any + Send + Default>(m: &mut Machine, request: Request) -> Parts<'_, T> {
     request.body(m).parts()
 }
 
 /// The layer's state, only looked at, and only if it is there.
-pub fn peek_state<T: Any>(m: &Machine, request: Request) -> Option<&T> {
+pub fn peek_state<T: Any + Send>(m: &Machine, request: Request) -> Option<&T> {
     fx(m).requests.get(request.0.id)?.upper.downcast_ref()
 }
 

@@ -102,7 +102,7 @@ pub(crate) struct RequestBody {
     /// EvtIoStop runs for it.
     in_io_stop: bool,
     /// What the layer above keeps for each request, and its type; it stays with the place.
-    upper: Box<dyn Any>,
+    upper: Box<dyn Any + Send>,
     upper_type: TypeId,
     release: Option<Release>,
     discard: Option<Release>,

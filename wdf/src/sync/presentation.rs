@@ -18,10 +18,12 @@ use crate::queue::Queue;
 use crate::trace::{Site, sites};
 use crate::verifier;
 
-/// A presentation lock. One thread runs everything: it is the owner, or nobody is.
+/// A presentation lock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallbackLock {
     owned: bool,
+    /// The thread that took it last.
+    owner: u64,
     /// The level to go back to.
     previous: Irql,
 }
@@ -109,6 +111,13 @@ fn lock_mut(m: &mut Machine, owner: Object) -> Option<&mut CallbackLock> {
     }
 }
 
+fn lock_of(m: &Machine, owner: Object) -> Option<&CallbackLock> {
+    match owner.kind {
+        Kind::Queue => fx(m).queues.get(owner.id).map(|body| &body.lock),
+        _ => fx(m).devices.get(owner.id).map(|body| &body.lock),
+    }
+}
+
 /// Where in its object the lock lies, and where the verifier keeps what it knows of the lock.
 const LOCK_OFFSET: u64 = 0xA8;
 const VERIFIED_OFFSET: u64 = 0xC8;
@@ -125,6 +134,10 @@ fn is_mutex(m: &Machine, owner: Object) -> bool {
 pub(crate) fn acquire(m: &mut Machine, owner: Object) {
     let (irql, mutex) = (m.irql(), is_mutex(m, owner));
     let driver = owner.driver(m);
+    let thread = m.current_thread();
+    if m.has_processors() {
+        wait_for_other(m, owner, thread);
+    }
     let Some(lock) = lock_mut(m, owner) else { return };
     if lock.owned {
         let address = owner.address() + LOCK_OFFSET;
@@ -132,10 +145,17 @@ pub(crate) fn acquire(m: &mut Machine, owner: Object) {
         trace(m, driver, line, [address]);
         verifier::wdf_violation(m, Some(driver), 2, [address, 0], "FxCallbackLock::Lock");
     }
-    *lock = CallbackLock { owned: true, previous: irql };
+    *lock = CallbackLock { owned: true, owner: thread, previous: irql };
     if !mutex {
         m.set_irql(Irql::Dispatch);
     }
+}
+
+/// Another processor's thread may hold the lock, and gives it back.
+#[cold]
+fn wait_for_other(m: &mut Machine, owner: Object, thread: u64) {
+    m.boundary("a presentation lock");
+    m.wait("a presentation lock", move |m| lock_of(m, owner).is_none_or(|lock| !lock.owned || lock.owner == thread));
 }
 
 /// Gives the lock of a device or queue back, and goes back to the level that it was taken at. The verifier says if nobody

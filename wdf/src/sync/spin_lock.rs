@@ -7,7 +7,7 @@ use vbus_wdm::{Irql, Machine, NtStatus, Stop};
 use crate::compliance::{self, Act, comply};
 use crate::driver::Driver;
 use crate::framework::trace;
-use crate::object::{Allowed, Attributes, Class, Handle, create_general, general_handle};
+use crate::object::{Allowed, Attributes, Class, Handle, create_general, general_handle, peek_body};
 use crate::trace::sites;
 use crate::verifier;
 
@@ -21,6 +21,8 @@ general_handle! {
 #[derive(Default)]
 struct Body {
     held: bool,
+    /// The thread that took it last.
+    holder: u64,
     /// The level that its last holder came from, and goes back to.
     previous: Irql,
 }
@@ -41,12 +43,16 @@ impl SpinLock {
 
     /// `WdfSpinLockAcquire`: raises the level to DISPATCH_LEVEL. Taking it twice hangs the processor.
     pub fn acquire(self, m: &mut Machine) {
-        let irql = m.irql();
+        m.boundary("WdfSpinLockAcquire");
+        let (irql, thread) = (m.irql(), m.current_thread());
         let body = self.body(m);
-        if body.held {
+        if body.held && body.holder == thread {
             m.stop(Stop::Hang { waiting_for: "a spin lock that the same thread holds" });
         }
-        *body = Body { held: true, previous: irql };
+        if body.held {
+            m.wait("a spin lock", move |m| peek_body::<Body>(m, self.0).is_none_or(|body| !body.held));
+        }
+        *self.body(m) = Body { held: true, holder: thread, previous: irql };
         let driver = self.driver(m);
         compliance::holds_spin_lock(m, driver, true);
         m.set_irql(Irql::Dispatch);
@@ -56,6 +62,7 @@ impl SpinLock {
     /// are not released in the opposite order leave the level wrong. One that nobody holds is bug check 0x10D/0xB under
     /// the verifier.
     pub fn release(self, m: &mut Machine) {
+        m.boundary("WdfSpinLockRelease");
         let driver = self.driver(m);
         let body = self.body(m);
         let (held, previous) = (std::mem::replace(&mut body.held, false), body.previous);

@@ -41,6 +41,7 @@ impl WaitLock {
     /// # Errors
     /// STATUS_INVALID_DEVICE_REQUEST above PASSIVE_LEVEL under the verifier, and the lock is not taken.
     pub fn acquire(self, m: &mut Machine) -> Result<(), NtStatus> {
+        m.boundary("WdfWaitLockAcquire");
         if !verifier::passive_level(m, self) {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -55,6 +56,7 @@ impl WaitLock {
     /// STATUS_TIMEOUT (a success code in Windows) if the lock could not be had in that time, and as
     /// [`WaitLock::acquire`].
     pub fn acquire_within(self, m: &mut Machine, limit: Ticks) -> Result<(), NtStatus> {
+        m.boundary("WdfWaitLockAcquire");
         if limit > Ticks(0) && !verifier::passive_level(m, self) {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -71,6 +73,7 @@ impl WaitLock {
 
     /// `WdfWaitLockRelease`. Nobody checks whether the lock was held.
     pub fn release(self, m: &mut Machine) {
+        m.boundary("WdfWaitLockRelease");
         self.body(m).held = false;
     }
 

@@ -38,6 +38,11 @@ impl Site {
     pub const fn new(function: &'static str, level: Level, flag: &'static str, message: &'static str) -> Site {
         Site { function, level, flag, message, argument_bytes: argument_bytes(message.as_bytes()) }
     }
+
+    /// The text of its message with these arguments, as the debugger prints it. A missing one prints as zero.
+    pub fn render(&self, arguments: &[u64]) -> String {
+        super::format::render(self.message, arguments, &[])
+    }
 }
 
 /// Pointers and 64-bit integers take 8 bytes, everything else 4.

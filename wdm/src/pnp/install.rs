@@ -47,6 +47,11 @@ impl Machine {
 }
 
 impl DevNode {
+    /// The function driver that is installed for the device.
+    pub fn function_driver(self, m: &Machine) -> Option<DriverObject> {
+        self.installed(m)?.function
+    }
+
     /// The best match: hardware ids before compatible ids, and of each the more specific ones first.
     ///
     /// Source: Windows driver documentation, IRP_MN_QUERY_ID ("Specifying BusQueryHardwareIDs and

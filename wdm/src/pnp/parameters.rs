@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::capabilities::DeviceCapabilities;
 use super::codes::{IdType, RelationType, TextType, UsageType};
@@ -94,12 +94,12 @@ pub struct Interface {
     /// `InterfaceDereference`. The asker calls it when it is done.
     pub dereference: Option<InterfaceCount>,
     /// What follows the INTERFACE in memory: the interface's own routines and data, as the type that both sides know.
-    pub routines: Option<Rc<dyn Any>>,
+    pub routines: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Interface {
     /// What is lent, if it is of this type.
-    pub fn routines<T: Any>(&self) -> Option<Rc<T>> {
+    pub fn routines<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.routines.clone()?.downcast().ok()
     }
 }

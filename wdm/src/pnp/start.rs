@@ -52,6 +52,7 @@ impl DevNode {
             if !status.is_success() {
                 return self.fail(m, Problem::FailedAdd, status);
             }
+            pdo.top_of_stack(m).check_added(m);
         }
         self.filter_requirements(m);
         match self.start(m) {

@@ -13,7 +13,7 @@ use super::Reset;
 /// A card whose answers come from outside of the model.
 ///
 /// Threads and sockets are behind this; the machine's thread calls it.
-pub trait OutsideCard {
+pub trait OutsideCard: Send {
     /// Whether a card is there at this moment. Does not wait. A card that went and another that came since the last look
     /// are seen as gone first, and at the next look as there.
     fn is_present(&mut self) -> bool;

@@ -45,7 +45,7 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shortfall { driver, stack_size, irp_stack_count: count, current_location: at, minimum, .. } = self;
         let (left, needs) = (at - 1, self.target_stack_size);
-        writeln!(f, "{RED}error{PLAIN}{BOLD}: {} from {}{PLAIN}", status(self.status), self.call)?;
+        writeln!(f, "{RED}error{PLAIN}{BOLD}: {} from {}{PLAIN}", status_with_code(self.status), self.call)?;
         writeln!(
             f,
             "  the request's IRP came from the I/O manager with {count} stack locations: the top device of {driver}'s stack has StackSize {count}"
@@ -94,7 +94,7 @@ pub fn write_stacks(f: &mut fmt::Formatter<'_>, left: &Stack, right: &Stack, mar
 pub type Stack = Vec<(String, i8)>;
 
 /// A status as an error's headline names it: `STATUS_REQUEST_NOT_ACCEPTED (0xC00000D0)`.
-pub(crate) fn status(status: NtStatus) -> String {
+pub(crate) fn status_with_code(status: NtStatus) -> String {
     match status.name() {
         Some(name) => format!("{name} (0x{:08X})", status.0),
         None => format!("0x{:08X}", status.0),

@@ -1,0 +1,105 @@
+//! What is in a reader's slot: `"iso7816"`, `"none"`, `{ profile = "card.toml" }`, `{ script = "card.toml" }`.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use vbus_reader::Inserted;
+use vbus_reader::card::iso7816::Iso7816Card;
+use vbus_reader::card::profile::Profile;
+use vbus_reader::card::script::ScriptedCard;
+
+use super::source::{Place, ScenarioError, nearest};
+
+/// A card, or none.
+#[derive(Clone, PartialEq, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Card {
+    /// One that needs no file.
+    BuiltIn(BuiltIn),
+    /// One that a file describes.
+    File(CardFile),
+}
+
+/// What needs no file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuiltIn {
+    /// The built-in ISO 7816-4 card, with the reader's id as its number.
+    Iso7816,
+    /// An empty slot.
+    None,
+}
+
+/// A card that a file describes; paths from the scenario's folder.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum CardFile {
+    /// An ISO 7816-4 card with these files, PINs and records.
+    Profile(#[schemars(with = "String")] Spanned<String>),
+    /// A card that answers what a script says, with delays and faults.
+    Script(#[schemars(with = "String")] Spanned<String>),
+}
+
+impl Default for Card {
+    fn default() -> Card {
+        Card::BuiltIn(BuiltIn::Iso7816)
+    }
+}
+
+impl Card {
+    /// Makes the card for a reader; `place` is somewhere in the file that names it.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] where its file cannot be read or describes no card.
+    pub(crate) fn make(&self, place: &Place, number: u32) -> Result<Option<Inserted>, ScenarioError> {
+        let beside = |path: &Spanned<String>| -> (PathBuf, Place) {
+            let folder = place.path().parent().unwrap_or(Path::new(""));
+            (folder.join(path.get_ref()), place.within(path.span()))
+        };
+        Ok(match self {
+            Card::BuiltIn(BuiltIn::None) => None,
+            Card::BuiltIn(BuiltIn::Iso7816) => Some(Iso7816Card::new(number).into()),
+            Card::File(CardFile::Profile(path)) => {
+                let (path, place) = beside(path);
+                let profile = Profile::read(&path).map_err(|error| place.error(error.to_string()))?;
+                Some(profile.card(number).map_err(|error| place.error(error.to_string()))?.into())
+            }
+            Card::File(CardFile::Script(path)) => {
+                let (path, place) = beside(path);
+                let card = ScriptedCard::read(&path).map_err(|error| place.error(error.to_string()))?;
+                Some(card.into())
+            }
+        })
+    }
+}
+
+/// By hand, because a wrong key in the table would else be reported as "no variant matched".
+impl<'de> Deserialize<'de> for Card {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Card, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Card;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"iso7816\", \"none\", or a table with a profile or a script")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Card, E> {
+                match name {
+                    "iso7816" => Ok(Card::BuiltIn(BuiltIn::Iso7816)),
+                    "none" => Ok(Card::BuiltIn(BuiltIn::None)),
+                    _ => Err(E::custom(format!("there is no card `{name}`{}", nearest(name, ["iso7816", "none"])))),
+                }
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Card, A::Error> {
+                CardFile::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Card::File)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}

@@ -1,0 +1,183 @@
+//! The machine, in real time: requests go in, answers come out, and virtual time is the time since the start.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use vbus_bus::{OpenError, ReaderId, Service};
+use vbus_reader::Inserted;
+use vbus_wdm::constants::*;
+use vbus_wdm::{IoStatus, NtStatus, OpenOptions, Overlapped, Stop, Ticks};
+
+use super::journal::Journal;
+use super::order::Order;
+use crate::setup::VirtualBus;
+
+/// Who gets an answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct PartyNumber(pub(super) u64);
+
+/// A request that is out.
+struct Out {
+    party: PartyNumber,
+    reader: ReaderId,
+    order: Order,
+}
+
+/// A request that is done.
+pub(super) struct Done {
+    pub(super) party: PartyNumber,
+    pub(super) order: Order,
+    pub(super) result: IoStatus,
+    /// What Information counts.
+    pub(super) output: Vec<u8>,
+}
+
+/// The machine with the requests that are out.
+pub(super) struct Desk {
+    vbus: VirtualBus,
+    service: Service,
+    began: Instant,
+    out: BTreeMap<Overlapped, Out>,
+    done: Vec<Done>,
+    journal: Option<Journal>,
+    /// Cards that were pulled out.
+    removed: BTreeMap<u32, Inserted>,
+}
+
+impl Desk {
+    pub(super) fn new(mut vbus: VirtualBus, journal: Option<Journal>) -> Result<Desk, OpenError> {
+        let service = Service::open_with(&mut vbus.machine, 0, OpenOptions::OVERLAPPED)?;
+        let began = Instant::now();
+        let (out, removed) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Desk { vbus, service, began, out, done: Vec::new(), journal, removed })
+    }
+
+    /// Lets virtual time catch up.
+    ///
+    /// # Errors
+    /// What stopped the machine, here and below.
+    pub(super) fn catch_up(&mut self, now: Instant) -> Result<(), Stop> {
+        let elapsed = ticks(now.saturating_duration_since(self.began));
+        let m = &mut self.vbus.machine;
+        let span = elapsed.0.saturating_sub(m.now().0);
+        if span > 0 {
+            m.advance(Ticks(span))?;
+        }
+        self.collect();
+        Ok(())
+    }
+
+    /// When the machine wants to go on by itself.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.vbus.machine.next_due().map(|due| self.began + Duration::from_nanos(due.0.saturating_mul(100)))
+    }
+
+    /// Sends a request on its way through bus, target and reader.
+    pub(super) fn start(&mut self, party: PartyNumber, reader: ReaderId, order: Order) -> Result<(), Stop> {
+        if let Some(journal) = &mut self.journal {
+            journal.sent(&self.vbus, self.began.elapsed(), reader, &order);
+        }
+        let output = vec![0; order.room];
+        let started = self.service.start(&mut self.vbus.machine, reader, order.code, &order.payload, &output)?;
+        let out = Out { party, reader, order };
+        match started {
+            Ok(overlapped) => _ = self.out.insert(overlapped, out),
+            Err(status) => self.finish(out, IoStatus { status, information: 0 }, Vec::new()),
+        }
+        self.collect();
+        Ok(())
+    }
+
+    /// Whoever wanted it is gone: so are its requests, as when a process ends.
+    pub(super) fn forget(&mut self, party: PartyNumber) -> Result<(), Stop> {
+        let its: Vec<Overlapped> = self.out.iter().filter(|(_, out)| out.party == party).map(|(key, _)| *key).collect();
+        for overlapped in its {
+            self.vbus.machine.cancel_io(overlapped)?;
+        }
+        self.collect();
+        Ok(())
+    }
+
+    /// The requests that are done since the last time.
+    pub(super) fn take_done(&mut self) -> Vec<Done> {
+        std::mem::take(&mut self.done)
+    }
+
+    fn collect(&mut self) {
+        while let Some(overlapped) = self.vbus.machine.next_completion() {
+            let Some(out) = self.out.remove(&overlapped) else { continue };
+            let mut output = vec![0; out.order.room];
+            let result = self.vbus.machine.overlapped_result(overlapped, &mut output);
+            let result = result.unwrap_or(IoStatus { status: STATUS_UNSUCCESSFUL, information: 0 });
+            output.truncate(usize::try_from(result.information).unwrap_or(0));
+            self.finish(out, result, output);
+        }
+    }
+
+    fn finish(&mut self, Out { party, reader, order }: Out, result: IoStatus, output: Vec<u8>) {
+        if let Some(journal) = &mut self.journal {
+            journal.answered(&self.vbus, self.began.elapsed(), reader, &order, result.status, &output);
+        }
+        self.done.push(Done { party, order, result, output });
+    }
+
+    /// Plugs a reader in, with a new card in it.
+    pub(super) fn plug_in(&mut self, reader: u32) -> Result<NtStatus, Stop> {
+        self.removed.remove(&reader);
+        self.plug(|service, m| service.plug_in(m, ReaderId(reader)))
+    }
+
+    /// Pulls a reader out, whatever it is doing.
+    pub(super) fn unplug(&mut self, reader: u32) -> Result<NtStatus, Stop> {
+        self.plug(|service, m| service.unplug(m, ReaderId(reader)))
+    }
+
+    fn plug(
+        &mut self,
+        act: impl FnOnce(Service, &mut vbus_wdm::Machine) -> Result<NtStatus, Stop>,
+    ) -> Result<NtStatus, Stop> {
+        // A handle of its own, as the other one does not wait.
+        let m = &mut self.vbus.machine;
+        let service = match Service::open(m, 0) {
+            Ok(service) => service,
+            Err(OpenError::Stopped(stop)) => return Err(stop),
+            Err(OpenError::Refused { status, .. }) => return Ok(status),
+            Err(OpenError::NoSuchBus { .. }) => return Ok(STATUS_NO_SUCH_DEVICE),
+        };
+        let status = act(service, m)?;
+        service.close(m)?;
+        self.collect();
+        Ok(status)
+    }
+
+    /// Puts the card back that was pulled out of a reader. Returns whether there was one to put back, and room for it.
+    pub(super) fn insert(&mut self, reader: u32) -> Result<bool, Stop> {
+        let (Some(slot), Some(card)) = (self.vbus.slot(reader), self.removed.remove(&reader)) else { return Ok(false) };
+        let inserted = slot.insert(&mut self.vbus.machine, card)?;
+        self.collect();
+        Ok(inserted.is_ok())
+    }
+
+    /// Pulls a reader's card out, whatever it is doing. Returns whether there was one.
+    pub(super) fn remove(&mut self, reader: u32) -> Result<bool, Stop> {
+        let Some(slot) = self.vbus.slot(reader) else { return Ok(false) };
+        let card = slot.remove(&mut self.vbus.machine)?;
+        self.collect();
+        let removed = card.is_some();
+        self.removed.extend(card.map(|card| (reader, card)));
+        Ok(removed)
+    }
+
+    /// Closes what is open, as a service that stops does.
+    pub(super) fn close(mut self) -> Result<(), Stop> {
+        self.service.close(&mut self.vbus.machine)?;
+        if let Some(journal) = &mut self.journal {
+            journal.flush();
+        }
+        Ok(())
+    }
+}
+
+fn ticks(span: Duration) -> Ticks {
+    Ticks(u64::try_from(span.as_nanos() / 100).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,280 @@
+//! `vbus serve`: readers of the model as real PC/SC readers of this machine.
+//!
+//! Everything that a program sends becomes a control IRP to the bus, which forwards it to the reader through its I/O target.
+//! Two kinds of program can be at the other end: pcscd, through the handler in `ifd/`, and a vpcd, for which the reader's card is
+//! a card. Both stay on this machine unless they are told otherwise.
+
+mod console;
+mod desk;
+mod event_loop;
+mod handler;
+mod journal;
+mod order;
+mod party;
+mod pcsc;
+pub mod reader_conf;
+mod vpcd;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use thiserror::Error;
+use vbus_bus::{OpenError, ReaderId};
+use vbus_reader::ReaderConfig;
+use vbus_reader::card::outside::remote::{PORT, RemoteOptions};
+use vbus_reader::transmission::t0::Mapping;
+
+use crate::readers::{self, CardOptions, Reader, ReaderArgument, ReadersError};
+use desk::Desk;
+use event_loop::EventLoop;
+pub use event_loop::LoopError;
+use journal::Journal;
+pub use reader_conf::ReaderConfError;
+use vpcd::CardSide;
+
+/// What `vbus serve` takes.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The readers, as [NUMBER=]CARD: a file with a card's profile or script, built-in, empty, unplugged, or
+    /// remote:PORT for an emulator that connects there
+    #[arg(value_name = "FILE", required = true)]
+    readers: Vec<ReaderArgument>,
+    /// Write a reader.conf for pcscd, which then shows the readers through our own IFD handler
+    #[arg(long, value_name = "PATH")]
+    reader_conf: Option<PathBuf>,
+    /// Where the IFD handler finds this program [default: PATH of the reader.conf with .sock]
+    #[arg(long, value_name = "PATH", requires = "reader_conf")]
+    socket: Option<PathBuf>,
+    /// The IFD handler [default: beside this program]
+    #[arg(long, value_name = "PATH", requires = "reader_conf")]
+    ifd_handler: Option<PathBuf>,
+    /// Put the readers' cards into the slots of a vpcd that runs there; each further reader takes the next port
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:35963")]
+    vpcd: Option<String>,
+    /// Allow addresses that are not this machine's. Nothing on the way is protected: neither APDUs nor PINs
+    #[arg(long)]
+    allow_network: bool,
+    /// Write the trace log: every APDU, its status, and what it left in the drivers' logs. PINs are masked
+    #[arg(long, value_name = "PATH")]
+    trace: Option<PathBuf>,
+    /// Keep what cards change in this directory, one file a reader
+    #[arg(long, value_name = "DIRECTORY")]
+    keep: Option<PathBuf>,
+    /// With T=0, let the reader fetch what a card announces with 61XX, and repeat after 6CXX
+    #[arg(long)]
+    t0_apdu: bool,
+}
+
+/// Why there are no readers.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// Nobody could see them.
+    #[error(
+        "nobody would see the readers: say --reader-conf PATH for a pcscd that loads it, or --vpcd for one that runs"
+    )]
+    Nobody,
+    /// The readers cannot be built.
+    #[error(transparent)]
+    Readers(#[from] ReadersError),
+    /// The bus cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There can be no reader.conf.
+    #[error(transparent)]
+    ReaderConf(#[from] ReaderConfError),
+    /// Something else is at the socket's path.
+    #[error("{}: another `vbus serve` listens there, or something that is no socket is there; take another path with --socket", .0.display())]
+    Occupied(PathBuf),
+    /// An address is of no use.
+    #[error("{0}: no address with a port, such as 127.0.0.1:{PORT}")]
+    Address(String),
+    /// An address is another machine's.
+    #[error(
+        "{0} is not a loopback address: whoever listens there hears every PIN; say --allow-network if that is meant"
+    )]
+    NotLoopback(SocketAddr),
+    /// There are not enough ports.
+    #[error("{readers} readers from port {port} on: ports end at 65535")]
+    Ports {
+        /// How many.
+        readers: usize,
+        /// The first port.
+        port: u16,
+    },
+    /// The system refused something.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// They were there, and are gone.
+    #[error(transparent)]
+    Loop(#[from] LoopError),
+}
+
+fn io(what: impl ToString) -> impl FnOnce(io::Error) -> ServeError {
+    move |error| ServeError::Io { what: what.to_string(), error }
+}
+
+/// Serves until SIGINT, SIGTERM, or `quit` on the console.
+///
+/// # Errors
+/// [`ServeError`].
+pub fn run(options: &Options) -> Result<(), ServeError> {
+    if options.reader_conf.is_none() && options.vpcd.is_none() {
+        return Err(ServeError::Nobody);
+    }
+    if let Some(keep) = &options.keep {
+        fs::create_dir_all(keep).map_err(io(keep.display()))?;
+    }
+    let remote = RemoteOptions { allow_network: options.allow_network, ..RemoteOptions::default() };
+    let cards = CardOptions { keep: options.keep.clone(), remote };
+    let readers = readers::readers(&options.readers, &cards)?;
+    let t0 = if options.t0_apdu { Mapping::Apdu } else { Mapping::Tpdu };
+    let vbus = readers::build(&readers, ReaderConfig { t0, ..ReaderConfig::default() })?;
+    let journal = match &options.trace {
+        Some(path) => {
+            let file = File::create(path).map_err(io(path.display()))?;
+            Some(Journal::new(Box::new(BufWriter::new(file)), &vbus))
+        }
+        None => None,
+    };
+    let desk = Desk::new(vbus, journal)?;
+    let vpcds = vpcds(options, &readers)?;
+    let signals = signals()?;
+    for reader in &readers {
+        println!("reader {}: {}", reader.number, reader.describe());
+    }
+    let socket = options.reader_conf.as_deref().map(|conf| listen(options, conf, &readers)).transpose()?;
+    let (listener, socket) = socket.map_or((None, None), |(listener, socket)| (Some(listener), Some(socket)));
+    let mut event_loop = EventLoop {
+        desk,
+        parties: BTreeMap::new(),
+        busy: Vec::new(),
+        next_party: 0,
+        listener,
+        signals,
+        known: readers.iter().map(|reader| reader.number).collect(),
+        console: Some(io::stdin()),
+        line: Vec::new(),
+        patience: patience(),
+    };
+    for (reader, address) in vpcds {
+        println!("reader {}: in the vpcd at {address}{}", reader.0, network_note(address));
+        event_loop.add(Box::new(CardSide::new(reader, address)));
+    }
+    // Whoever waits for the readers waits for this line.
+    println!("serving; end with Ctrl-C, or say: {}", console::HELP);
+    io::stdout().flush().map_err(io("standard output"))?;
+    let result = event_loop.run();
+    // Whoever still asks is told the truth from now on: there is nobody here.
+    drop(socket);
+    result?.close().map_err(LoopError::Stopped)?;
+    Ok(())
+}
+
+/// How long is looked for the next request before the thread sleeps. With one core, whoever sends it needs that core.
+fn patience() -> Duration {
+    match std::thread::available_parallelism() {
+        Ok(cores) if cores.get() > 1 => Duration::from_micros(50),
+        _ => Duration::ZERO,
+    }
+}
+
+/// A socket into which both signals write.
+fn signals() -> Result<UnixStream, ServeError> {
+    let failed = || io("signals");
+    let (read, write) = UnixStream::pair().map_err(failed())?;
+    for signal in [SIGINT, SIGTERM] {
+        let write = write.try_clone().map_err(failed())?;
+        signal_hook::low_level::pipe::register(signal, write).map_err(failed())?;
+    }
+    Ok(read)
+}
+
+/// The socket's path, which goes with whoever listens there.
+struct SocketPath(PathBuf);
+
+impl Drop for SocketPath {
+    fn drop(&mut self) {
+        // If somebody else was faster, that is as well.
+        _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Listens for our handler, and writes the reader.conf that leads it here.
+fn listen(options: &Options, conf: &Path, readers: &[Reader]) -> Result<(UnixListener, SocketPath), ServeError> {
+    let absolute = |path: &Path| std::path::absolute(path).map_err(io(path.display()));
+    let handler = match &options.ifd_handler {
+        Some(path) => path.clone(),
+        None => reader_conf::handler()?,
+    };
+    // pcscd changes to / before it loads anything.
+    let handler = absolute(&handler)?;
+    let socket = match &options.socket {
+        Some(path) => absolute(path)?,
+        None => {
+            let mut beside = conf.as_os_str().to_owned();
+            beside.push(".sock");
+            absolute(Path::new(&beside))?
+        }
+    };
+    let numbers: Vec<u32> = readers.iter().map(|reader| reader.number).collect();
+    let text = reader_conf::text(&handler, &socket, &numbers)?;
+    reader_conf::write(conf, &text)?;
+    let listener = bind(&socket)?;
+    let path = SocketPath(socket);
+    // pcscd runs as root; nobody else has any business with the cards.
+    fs::set_permissions(&path.0, Permissions::from_mode(0o600)).map_err(io(path.0.display()))?;
+    listener.set_nonblocking(true).map_err(io(path.0.display()))?;
+    println!("{}: for pcscd, which is to be started after this", conf.display());
+    println!("{}: where its handler connects, on this machine only", path.0.display());
+    Ok((listener, path))
+}
+
+/// Listens at a path, also where a run that was killed left its socket.
+fn bind(path: &Path) -> Result<UnixListener, ServeError> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            let deserted = UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+            if !deserted {
+                return Err(ServeError::Occupied(path.to_owned()));
+            }
+            fs::remove_file(path).and_then(|()| UnixListener::bind(path)).map_err(io(path.display()))
+        }
+        bound => bound.map_err(io(path.display())),
+    }
+}
+
+/// The slot of a vpcd for each reader.
+fn vpcds(options: &Options, readers: &[Reader]) -> Result<Vec<(ReaderId, SocketAddr)>, ServeError> {
+    let Some(text) = &options.vpcd else { return Ok(Vec::new()) };
+    let mut found = text.to_socket_addrs().map_err(|_| ServeError::Address(text.clone()))?;
+    let first = found.next().ok_or_else(|| ServeError::Address(text.clone()))?;
+    if !first.ip().is_loopback() && !options.allow_network {
+        return Err(ServeError::NotLoopback(first));
+    }
+    let slots = readers.iter().enumerate().map(|(at, reader)| {
+        let port = u16::try_from(usize::from(first.port()) + at)
+            .map_err(|_| ServeError::Ports { readers: readers.len(), port: first.port() })?;
+        Ok((ReaderId(reader.number), SocketAddr::new(first.ip(), port)))
+    });
+    slots.collect()
+}
+
+fn network_note(address: SocketAddr) -> &'static str {
+    match address.ip() {
+        ip if IpAddr::is_loopback(&ip) => ", on this machine only",
+        _ => ", over the network and without protection",
+    }
+}
