@@ -309,6 +309,7 @@ impl Stage<'_> {
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
+            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
         };
         Travel {
             irp: Word(seen.irp.address()),
