@@ -6,14 +6,14 @@ use std::str::FromStr;
 use clap::Args;
 use serde::Serialize;
 use thiserror::Error;
-use vbus_bus::{IOCTL_VBUS_EXCHANGE, OpenError, ReaderId};
-use vbus_reader::ReaderConfig;
+use vbus_bus::{IOCTL_VBUS_EXCHANGE, OpenError, ReaderId, Service};
 use vbus_reader::apdu::Masked;
 use vbus_wdm::Stop;
 use vbus_wdm::constants::STATUS_SUCCESS;
 
-use crate::readers::{self, CardOptions, ReaderArgument, ReadersError};
-use crate::trace::Trace;
+use crate::readers::{self, ReaderArgument, ReadersError};
+use crate::run::{RunError, Stage};
+use crate::setup::SetupError;
 
 /// The longest response APDU.
 const RESPONSE_MAX: usize = 65_538;
@@ -21,12 +21,15 @@ const RESPONSE_MAX: usize = 65_538;
 /// What `vbus apdu` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The reader and its card: a file with a card's profile or script, or built-in
+    /// A scenario, a card's profile or script, or built-in
     #[arg(value_name = "FILE")]
-    reader: ReaderArgument,
+    file: ReaderArgument,
     /// Command APDUs in hexadecimal; blanks and colons do not count
     #[arg(value_name = "APDU", required = true)]
     commands: Vec<Apdu>,
+    /// The reader, where the scenario has more than one
+    #[arg(long)]
+    reader: Option<u32>,
     /// Show what each command leaves in the trace log
     #[arg(long)]
     trace: bool,
@@ -68,15 +71,27 @@ impl FromStr for Apdu {
 /// Why APDUs cannot be sent.
 #[derive(Debug, Error)]
 pub enum ApdusError {
-    /// The stacks cannot be built.
+    /// There are no such readers.
     #[error(transparent)]
     Readers(#[from] ReadersError),
+    /// The stacks cannot be built.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The stacks cannot be started.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// The bus cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The machine is stopped.
     #[error(transparent)]
     Stopped(#[from] Stop),
+    /// It is not said which reader.
+    #[error("the scenario has {found} readers: say which with --reader")]
+    Reader {
+        /// How many there are.
+        found: usize,
+    },
 }
 
 /// What became of the commands.
@@ -133,22 +148,27 @@ impl fmt::Display for Session {
 /// # Errors
 /// [`ApdusError`]; a command without an answer is not one.
 pub fn run(options: &Options) -> Result<Session, ApdusError> {
-    let readers = readers::readers(std::slice::from_ref(&options.reader), &CardOptions::default())?;
-    let mut vbus = readers::build(&readers, ReaderConfig::default())?;
-    // Exactly one was asked for.
-    let reader = ReaderId(readers.first().map_or(1, |reader| reader.number));
-    let service = vbus.service()?;
+    let scenario = readers::scenario(std::slice::from_ref(&options.file), None)?;
+    let readers = &scenario.bus.first().map_or(&[][..], |bus| &bus.reader);
+    let reader = match (options.reader, readers) {
+        (Some(number), _) => ReaderId(number),
+        (None, [only]) => ReaderId(*only.id.get_ref()),
+        (None, readers) => return Err(ApdusError::Reader { found: readers.len() }),
+    };
+    let mut stage = Stage::load(&scenario)?;
+    stage.start()?;
+    let service = Service::open(&mut stage.m, 0)?;
     let mut output = vec![0; RESPONSE_MAX];
-    let mut trace = Trace::new(&vbus);
     let mut ask = |command: &[u8]| -> Result<Exchange, Stop> {
-        let result = service.control(&mut vbus.machine, reader, IOCTL_VBUS_EXCHANGE, command, &mut output)?;
-        let log = trace.lines(&vbus);
+        let marks = stage.log_marks();
+        let result = service.control(&mut stage.m, reader, IOCTL_VBUS_EXCHANGE, command, &mut output)?;
+        let log = if options.trace { stage.log_since(&marks) } else { Vec::new() };
         let response = (result.status == STATUS_SUCCESS).then(|| hex(&output[..result.information as usize]));
         Ok(Exchange {
             command: Masked(command).to_string(),
             status: result.status.to_string(),
             response,
-            log: if options.trace { log } else { Vec::new() },
+            log: log.into_iter().map(|(driver, line)| format!("{driver:<8}{line}")).collect(),
         })
     };
     // No command asks for the ATR.

@@ -27,6 +27,7 @@ pub mod budget;
 pub mod diff;
 pub mod explain;
 pub mod explore;
+pub mod faults;
 mod host;
 mod probe;
 pub mod readers;
@@ -38,8 +39,8 @@ pub mod scenario;
 pub mod serve;
 mod setup;
 pub mod sweep;
+pub mod testing;
 mod topology;
-mod trace;
 
 pub use attempt::Attempt;
 pub use explain::Shortfall;
@@ -47,7 +48,6 @@ pub use host::{Client, Host, HostError, RemoteFile};
 pub use probe::Probe;
 pub use scenario::Scenario;
 pub use setup::{Setup, SetupError, VirtualBus};
-pub use trace::Trace;
 
 pub use vbus_bus as bus;
 pub use vbus_iotarget as iotarget;

@@ -1,18 +1,21 @@
-//! Which readers there are and what is in them, as the command line says it.
+//! Readers and cards as the command line names them: a scenario's file, a card's file, or a few words.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
 
+use serde::Deserialize;
 use thiserror::Error;
-use vbus_reader::card::outside::remote::{RemoteCard, RemoteError, RemoteOptions};
-use vbus_reader::card::{Description, StoreError, iso7816::Iso7816Card};
-use vbus_reader::{CardFactory, Inserted, ReaderConfig};
+use toml::Spanned;
+use vbus_reader::card::{Description, StoreError};
 
-use crate::setup::{Setup, SetupError, VirtualBus};
+use crate::scenario::bus::Bus;
+use crate::scenario::card::{BuiltIn, Card, CardFile, Kept};
+use crate::scenario::reader::Reader;
+use crate::scenario::{Scenario, ScenarioError};
 
-/// A reader as the command line names it: `[NUMBER=]CARD`.
+/// A reader as the command line names it: `[NUMBER=]CARD`; or a scenario's file, with all of its readers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReaderArgument {
     /// The number, if it says one.
@@ -32,7 +35,7 @@ pub enum CardArgument {
     Unplugged,
     /// `remote:PORT` or `remote:ADDRESS:PORT`: an emulator that connects there, as it would to vpcd.
     Remote(SocketAddr),
-    /// A file with a card's profile or script.
+    /// A file with a card's profile or script, or with a scenario.
     File(PathBuf),
 }
 
@@ -77,64 +80,68 @@ fn socket_address(text: &str) -> Result<SocketAddr, ArgumentError> {
     port.or_else(|_| text.parse()).map_err(|_| ArgumentError::Address(text.to_owned()))
 }
 
-/// Why the readers cannot be built.
+/// Why there are no such readers.
 #[derive(Debug, Error)]
 pub enum ReadersError {
     /// Two readers have one number.
     #[error("reader {0} is named twice: give one of them another number, as in {other}=CARD", other = .0 + 1)]
     Twice(u32),
-    /// A number that no reader can have, as its card's serial and its place are made of it.
-    #[error("reader {0}: numbers go up to 9999")]
-    Number(u32),
-    /// A card's description cannot be used.
-    #[error(transparent)]
+    /// A card's file cannot be used.
+    #[error("{0}")]
     Card(#[from] StoreError),
-    /// No emulator can be waited for.
-    #[error("reader {number}: {error}")]
-    Remote {
-        /// The reader.
-        number: u32,
-        /// Why.
-        error: RemoteError,
-    },
-    /// The stacks cannot be built.
+    /// A scenario's file cannot be used.
     #[error(transparent)]
-    Setup(#[from] SetupError),
+    Scenario(#[from] ScenarioError),
+    /// A scenario is everything there is.
+    #[error("{}: a scenario has its own readers, so nothing else can be named beside it", .0.display())]
+    ScenarioAmongOthers(PathBuf),
+    /// Only one bus's readers can be served.
+    #[error("{}: {buses} buses; a scenario whose readers are used from outside has one", path.display())]
+    Buses {
+        /// The scenario.
+        path: PathBuf,
+        /// How many it has.
+        buses: usize,
+    },
+    /// A path that TOML could not hold.
+    #[error("{}: a path of a card has to be text", .0.display())]
+    Path(PathBuf),
 }
 
-/// Where cards come from, besides their descriptions.
-#[derive(Clone, Debug, Default)]
-pub struct CardOptions {
-    /// The directory in which cards keep what they change, one file for each reader.
-    pub keep: Option<PathBuf>,
-    /// How emulators are waited for.
-    pub remote: RemoteOptions,
+/// What tells a scenario from a card.
+#[derive(Deserialize)]
+struct ScenarioKeys {
+    bus: Option<toml::Value>,
+    step: Option<toml::Value>,
+    include: Option<toml::Value>,
 }
 
-/// A reader and where its cards come from.
-#[derive(Clone)]
-pub struct Reader {
-    /// Its number on the bus.
-    pub number: u32,
-    /// What was asked for.
-    pub card: CardArgument,
-    /// Where an emulator is waited for.
-    pub waits_at: Option<SocketAddr>,
-    make: Arc<dyn Fn() -> Option<Inserted> + Send + Sync>,
+fn is_scenario(path: &Path) -> bool {
+    // What cannot be read is reported by whoever reads it next.
+    let keys = fs::read_to_string(path).ok().and_then(|text| toml::from_str::<ScenarioKeys>(&text).ok());
+    keys.is_some_and(|keys| keys.bus.is_some() || keys.step.is_some() || keys.include.is_some())
 }
 
-/// Reads what the command line names: readers without a number get the first ones that are free, from 1.
+/// The scenario that the command line means: its file, or a bus with these readers. Readers without a number get the first
+/// ones that are free, from 1; cards keep what they change in `keep`, one file a reader.
 ///
 /// # Errors
 /// [`ReadersError`].
-pub fn readers(arguments: &[ReaderArgument], options: &CardOptions) -> Result<Vec<Reader>, ReadersError> {
+pub fn scenario(arguments: &[ReaderArgument], keep: Option<&Path>) -> Result<Scenario, ReadersError> {
+    for argument in arguments {
+        if let CardArgument::File(path) = &argument.card
+            && is_scenario(path)
+        {
+            return match (arguments.len(), argument.number) {
+                (1, None) => of_one_bus(path),
+                _ => Err(ReadersError::ScenarioAmongOthers(path.clone())),
+            };
+        }
+    }
     let mut numbers: Vec<u32> = Vec::new();
     for number in arguments.iter().filter_map(|argument| argument.number) {
         if numbers.contains(&number) {
             return Err(ReadersError::Twice(number));
-        }
-        if number > 9999 {
-            return Err(ReadersError::Number(number));
         }
         numbers.push(number);
     }
@@ -145,78 +152,43 @@ pub fn readers(arguments: &[ReaderArgument], options: &CardOptions) -> Result<Ve
         if argument.number.is_none() {
             numbers.push(number);
         }
-        readers.push(Reader::new(number, &argument.card, options)?);
+        let card = card(&argument.card, number, keep)?;
+        let plugged = argument.card != CardArgument::Unplugged;
+        readers.push(Reader { plugged, card, ..Reader::new(number) });
     }
-    Ok(readers)
-}
-
-impl Reader {
-    fn new(number: u32, card: &CardArgument, options: &CardOptions) -> Result<Reader, ReadersError> {
-        let mut waits_at = None;
-        let make: Arc<dyn Fn() -> Option<Inserted> + Send + Sync> = match card {
-            CardArgument::BuiltIn | CardArgument::Unplugged => Arc::new(move || Some(Iso7816Card::new(number).into())),
-            CardArgument::Empty => Arc::new(|| None),
-            CardArgument::Remote(address) => {
-                let listen = |address, options: &_| RemoteCard::listen(address, options);
-                let first =
-                    listen(*address, &options.remote).map_err(|error| ReadersError::Remote { number, error })?;
-                let address = first.address();
-                waits_at = Some(address);
-                let (first, options) = (Mutex::new(Some(first)), options.remote.clone());
-                Arc::new(move || {
-                    let first = first.lock().ok().and_then(|mut first| first.take());
-                    // A reader that is plugged in again while the old one still has the port stays empty.
-                    first.or_else(|| listen(address, &options).ok()).map(Inserted::outside)
-                })
-            }
-            CardArgument::File(path) => {
-                let description = Description::read(path)?;
-                let kept_in = options.keep.as_ref().map(|directory| kept(directory, number));
-                // What can be wrong with it is found out here.
-                description.card(number, kept_in.as_deref())?;
-                Arc::new(move || description.card(number, kept_in.as_deref()).ok())
-            }
-        };
-        Ok(Reader { number, card: card.clone(), waits_at, make })
-    }
-
-    /// Whether it is plugged in from the beginning.
-    pub fn is_plugged_in(&self) -> bool {
-        self.card != CardArgument::Unplugged
-    }
-
-    /// What it is, for people.
-    pub fn describe(&self) -> String {
-        match (&self.card, self.waits_at) {
-            (CardArgument::BuiltIn, _) => "the built-in card".to_owned(),
-            (CardArgument::Empty, _) => "no card".to_owned(),
-            (CardArgument::Unplugged, _) => "not plugged in".to_owned(),
-            (CardArgument::File(path), _) => path.display().to_string(),
-            (CardArgument::Remote(address), waits_at) => {
-                format!("a card emulator that connects to {}", waits_at.unwrap_or(*address))
-            }
-        }
-    }
-}
-
-fn kept(directory: &Path, number: u32) -> PathBuf {
-    directory.join(format!("reader-{number:04}.toml"))
-}
-
-/// A bus whose requests are big enough for its readers' stacks, with these readers.
-///
-/// # Errors
-/// [`ReadersError`].
-pub fn build(readers: &[Reader], config: ReaderConfig) -> Result<VirtualBus, ReadersError> {
-    let all = readers.to_vec();
-    let card = CardFactory::new(move |number| {
-        let reader = all.iter().find(|reader| reader.number == number)?;
-        (reader.make)()
-    });
     // A request of the bus's has a location for its FDO and PDO, and the readers' stacks have four.
-    let setup = Setup::default().bus_extra_stack(3).reader_config(ReaderConfig { card, ..config }).log_pages(16);
-    let plugged_in = readers.iter().filter(|reader| reader.is_plugged_in());
-    Ok(plugged_in.fold(setup, |setup, reader| setup.reader(reader.number)).build()?)
+    let bus = Bus { extra_stack: 3, reader: readers, ..Bus::new("vbus") };
+    let scenario = Scenario { bus: vec![bus], ..Scenario::default() };
+    scenario.check()?;
+    Ok(scenario)
+}
+
+fn of_one_bus(path: &Path) -> Result<Scenario, ReadersError> {
+    let scenario = Scenario::load(path)?;
+    match scenario.bus.len() {
+        1 => Ok(scenario),
+        buses => Err(ReadersError::Buses { path: path.to_owned(), buses }),
+    }
+}
+
+fn card(card: &CardArgument, number: u32, keep: Option<&Path>) -> Result<Card, ReadersError> {
+    let text = |path: &Path| {
+        let text = path.to_str().ok_or_else(|| ReadersError::Path(path.to_owned()))?;
+        Ok::<_, ReadersError>(Spanned::new(0..0, text.to_owned()))
+    };
+    Ok(match card {
+        CardArgument::BuiltIn | CardArgument::Unplugged => Card::BuiltIn(BuiltIn::Iso7816),
+        CardArgument::Empty => Card::BuiltIn(BuiltIn::None),
+        CardArgument::Remote(address) => Card::File(CardFile::Remote(Spanned::new(0..0, address.to_string()))),
+        CardArgument::File(path) => Card::File(match (Description::read(path)?, keep) {
+            (Description::Script(_), _) => CardFile::Script(text(path)?),
+            (Description::Profile(_), None) => CardFile::Profile(text(path)?),
+            (Description::Profile(_), Some(keep)) => {
+                let file = text(&keep.join(format!("reader-{number:04}.toml")))?;
+                CardFile::Kept(Kept { profile: text(path)?, file })
+            }
+        }),
+    })
 }
 
 #[cfg(test)]
@@ -235,7 +207,7 @@ mod tests {
             ("0=empty", argument(Some(0), CardArgument::Empty)),
             ("8=unplugged", argument(Some(8), CardArgument::Unplugged)),
             ("remote:35963", argument(None, port(35963))),
-            ("9=remote:127.0.0.1:0", argument(Some(9), port(0))),
+            ("9=remote:127.0.0.1:1", argument(Some(9), port(1))),
             ("a=b.toml", Err(ArgumentError::Number("a".into()))),
             ("remote:somewhere", Err(ArgumentError::Address("somewhere".into()))),
         ] {
@@ -246,7 +218,8 @@ mod tests {
     #[test]
     fn readers_without_a_number_get_the_first_free_ones() {
         let arguments = ["empty", "1=empty", "empty"].map(|text| text.parse().unwrap());
-        let readers = readers(&arguments, &CardOptions::default()).unwrap();
-        assert_eq!(readers.iter().map(|reader| reader.number).collect::<Vec<_>>(), [2, 1, 3]);
+        let scenario = scenario(&arguments, None).unwrap();
+        let numbers: Vec<u32> = scenario.bus[0].reader.iter().map(|reader| *reader.id.get_ref()).collect();
+        assert_eq!(numbers, [2, 1, 3]);
     }
 }

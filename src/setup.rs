@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use vbus_bus::{BusConfig, HARDWARE_ID_BUS, HARDWARE_ID_READER, OpenError, Service};
-use vbus_reader::{ReaderConfig, Slot};
+use vbus_reader::ReaderConfig;
 use vbus_wdf::{Driver, DriverConfig};
 use vbus_wdm::{DevNode, DeviceObject, FilterStyle, Machine, NodeState, NtStatus, Stop};
 
@@ -215,14 +215,6 @@ impl VirtualBus {
     pub fn describe(&self, stack: &[DeviceObject]) -> Vec<(String, i8)> {
         let m = &self.machine;
         stack.iter().map(|&device| (device.driver_name(m).to_owned(), m[device].stack_size)).collect()
-    }
-
-    /// The slot of the reader with this id on the first bus, while it is plugged in.
-    pub fn slot(&self, reader: u32) -> Option<Slot> {
-        let m = &self.machine;
-        let children = self.buses.first().map_or(Vec::new(), |bus| bus.children(m));
-        let is_it = |node: &DevNode| node.info(m).is_some_and(|info| info.instance_id.parse() == Ok(reader));
-        children.into_iter().filter(is_it).find_map(|node| Slot::of(m, node.pdo(m)?))
     }
 
     /// The stack of a bus's `reader`-th child, highest device first.

@@ -1,8 +1,13 @@
 //! The connection to `vbus serve`.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::net::{RecvFlags, recv};
 
 use crate::message::{Answer, Ask, Inbox, MessageError, ResponseCode, VERSION};
 
@@ -18,6 +23,23 @@ impl Place {
     pub(crate) fn parse(name: &str) -> Option<Place> {
         let (socket, reader) = name.strip_prefix("vbus:")?.rsplit_once(':')?;
         Some(Place { socket: socket.into(), reader: reader.parse().ok()? })
+    }
+}
+
+/// How long is looked for an answer before the thread is put to sleep: most come sooner than it would be awake again. With
+/// one core, whoever answers needs that core.
+static PATIENCE: LazyLock<Duration> = LazyLock::new(|| match thread::available_parallelism() {
+    Ok(cores) if cores.get() > 1 => Duration::from_micros(50),
+    _ => Duration::ZERO,
+});
+
+/// Reads what is there already.
+struct AtOnce<'a>(&'a UnixStream);
+
+impl Read for AtOnce<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let (came, _) = recv(self.0, bytes, RecvFlags::DONTWAIT)?;
+        Ok(came)
     }
 }
 
@@ -74,15 +96,19 @@ impl Link {
         let stream = self.stream.as_mut().ok_or(ErrorKind::NotConnected)?;
         ask.encode(&mut self.outgoing).map_err(invalid)?;
         stream.write_all(&self.outgoing)?;
+        let patient_until = Instant::now() + *PATIENCE;
+        let mut patient = !PATIENCE.is_zero();
         loop {
             if let Some(message) = self.inbox.take().map_err(invalid)? {
                 self.outgoing.clear();
                 self.outgoing.extend_from_slice(message);
                 return Ok(());
             }
-            match self.inbox.fill(stream) {
+            let came = if patient { self.inbox.fill(&mut AtOnce(stream)) } else { self.inbox.fill(stream) };
+            match came {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => patient = Instant::now() < patient_until,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -310,4 +310,24 @@ mod tests {
         assert_eq!([2, 15, 16].map(|n| StatusWord::tries_left(n).0), [0x63C2, 0x63CF, 0x63CF]);
         assert_eq!(StatusWord::OK.to_string(), "9000");
     }
+
+    #[test]
+    fn a_masked_command_shows_everything_but_what_it_may_say_of_a_pin() {
+        for (command, shown) in [
+            (&[0x00, 0xB0, 0x81, 0x00, 0x05][..], "00 B0 81 00 05"),
+            (&[0x00, 0x20, 0x00, 0x01, 0x02, 0x31, 0x32], "00 20 00 01 02 ** **"),
+            (&[0x80, 0x20, 0x00, 0x01, 0x02, 0x31, 0x32], "80 20 00 01 02 ** **"),
+            (&[0x00, 0x24, 0x00, 0x01, 0x02, 0x31, 0x32, 0x00], "00 24 00 01 02 ** ** **"),
+            (&[0x00, 0x2C, 0x00, 0x01, 0x00, 0x00, 0x02, 0x31, 0x32], "00 2C 00 01 00 00 02 ** **"),
+            (&[0x00, 0xC2, 0x00, 0x00, 0x02, 0x31, 0x32], "00 C2 00 00 02 ** **"),
+            // Asking whether a PIN is needed says nothing of it.
+            (&[0x00, 0x20, 0x00, 0x01], "00 20 00 01"),
+            // A wrong Lc might be part of anything.
+            (&[0x00, 0x20, 0x00, 0x01, 0x09, 0x31, 0x32], "00 20 00 01 ** ** **"),
+            (&[0x00, 0x20], "00 20"),
+            (&[], ""),
+        ] {
+            assert_eq!(Masked(command).to_string(), shown);
+        }
+    }
 }

@@ -3,6 +3,8 @@
 mod check;
 mod diff;
 mod explain;
+mod explore;
+mod faults;
 mod junit;
 mod picture;
 mod report;
@@ -44,11 +46,15 @@ enum Command {
     Diff(diff::Options),
     /// Run a scenario with other values of one parameter, or of two as a grid; the smallest value that works
     Sweep(sweep::Options),
+    /// Run a scenario's racing steps under other schedules; the smallest that fails, as a scenario that replays it
+    Explore(explore::Options),
+    /// Try short memory, wrong, late and absent answers, pended requests and pulled-out readers on a scenario
+    Faults(faults::Options),
     /// Run a scenario and draw what happened: one self-contained HTML page, with every request's way through the stacks
     Report(report::Options),
     /// Send command APDUs through bus, target and reader to a card, without any service
     Apdu(apdu::Options),
-    /// Make readers with cards real PC/SC readers on this machine
+    /// Make readers with cards real PC/SC readers of this machine, in real time
     #[cfg(unix)]
     Serve(vbus::serve::Options),
     /// Print the JSON schema of scenario files, for editors
@@ -124,6 +130,8 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Check(options) => check::run(options, format),
         Command::Diff(options) => diff::run(options, format),
         Command::Sweep(options) => sweep::run(options, format),
+        Command::Explore(options) => explore::run(options, format),
+        Command::Faults(options) => faults::run(options, format),
         Command::Report(options) => report::run(options, format),
         Command::Apdu(options) => {
             let session = apdu::run(options)?;

@@ -198,7 +198,7 @@ impl Outcome {
 }
 
 impl StepOutcome {
-    pub(super) fn of(step: &Step, action: Action<'_>) -> StepOutcome {
+    pub(crate) fn of(step: &Step, action: Action<'_>) -> StepOutcome {
         StepOutcome {
             name: step.name.clone().unwrap_or_else(|| describe(action)),
             action: action.key(),
@@ -307,7 +307,6 @@ impl Stage<'_> {
             IrpStep::Call { device, major } => (TravelStep::Call, Some(device), Some(major.name())),
             IrpStep::Complete { owner } => (TravelStep::Complete, owner, None),
             IrpStep::Routine { owner } => (TravelStep::Routine, owner, None),
-            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
         };

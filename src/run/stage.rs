@@ -19,18 +19,19 @@ use crate::setup::SetupError;
 use crate::topology::{self, BusDriver, Filters, ReaderDriver, Topology};
 
 /// A request that is out, or finished and not waited for yet.
+#[derive(Clone)]
 pub(super) struct Out {
     pub(super) overlapped: Overlapped,
     pub(super) output_length: u32,
 }
 
 /// Everything that steps act on.
-pub(super) struct Stage<'s> {
-    pub(super) scenario: &'s Scenario,
-    pub(super) m: Machine,
+pub(crate) struct Stage<'s> {
+    pub(crate) scenario: &'s Scenario,
+    pub(crate) m: Machine,
     /// Every framework driver with its name.
-    pub(super) drivers: Vec<(String, Driver)>,
-    pub(super) buses: Vec<DevNode>,
+    pub(crate) drivers: Vec<(String, Driver)>,
+    pub(crate) buses: Vec<DevNode>,
     pub(super) handles: BTreeMap<String, FileObject>,
     /// The scenario's own handles, by bus and whether they are overlapped.
     pub(super) own_handles: BTreeMap<(usize, bool), FileObject>,
@@ -40,9 +41,56 @@ pub(super) struct Stage<'s> {
     pub(super) place: Place,
 }
 
+/// What steps gave names to, and what else a thread of a race takes along.
+#[derive(Clone)]
+pub(super) struct Names {
+    drivers: Vec<(String, Driver)>,
+    buses: Vec<DevNode>,
+    handles: BTreeMap<String, FileObject>,
+    own_handles: BTreeMap<(usize, bool), FileObject>,
+    requests: BTreeMap<String, Out>,
+    topology: Topology,
+}
+
 impl<'s> Stage<'s> {
+    /// All handles that a program has, which has them no more.
+    pub(crate) fn take_handles(&mut self) -> Vec<FileObject> {
+        let handles = std::mem::take(&mut self.handles).into_values();
+        handles.chain(std::mem::take(&mut self.own_handles).into_values()).collect()
+    }
+
+    /// The readers' drivers.
+    pub(crate) fn reader_drivers(&self) -> &[(String, Driver)] {
+        &self.drivers[self.scenario.bus.len().min(self.drivers.len())..]
+    }
+
+    /// Everything but the machine.
+    pub(super) fn names(&self) -> Names {
+        Names {
+            drivers: self.drivers.clone(),
+            buses: self.buses.clone(),
+            handles: self.handles.clone(),
+            own_handles: self.own_handles.clone(),
+            requests: self.requests.clone(),
+            topology: self.topology.clone(),
+        }
+    }
+
+    /// The stage of a thread that has the machine now.
+    pub(super) fn of(scenario: &'s Scenario, m: Machine, names: Names) -> Stage<'s> {
+        let Names { drivers, buses, handles, own_handles, requests, topology } = names;
+        Stage { scenario, m, drivers, buses, handles, own_handles, requests, topology, place: Place::default() }
+    }
+
+    /// Takes over what a thread added to the names that it had `before`, and took from them.
+    pub(super) fn learn(&mut self, before: &Names, after: &Names) {
+        difference(&mut self.handles, &before.handles, &after.handles);
+        difference(&mut self.own_handles, &before.own_handles, &after.own_handles);
+        difference(&mut self.requests, &before.requests, &after.requests);
+    }
+
     /// Loads the scenario's drivers; nothing is started yet.
-    pub(super) fn load(scenario: &'s Scenario) -> Result<Stage<'s>, RunError> {
+    pub(crate) fn load(scenario: &'s Scenario) -> Result<Stage<'s>, RunError> {
         let topology = topology_of(scenario);
         let mut built = topology.load()?;
         let names = topology.bus_drivers.iter().map(|bus| &bus.name);
@@ -65,7 +113,7 @@ impl<'s> Stage<'s> {
     }
 
     /// Starts the buses, and plugs in the readers that are there from the beginning.
-    pub(super) fn start(&mut self) -> Result<(), SetupError> {
+    pub(crate) fn start(&mut self) -> Result<(), SetupError> {
         let topology = self.topology.clone();
         topology.start(&mut self.m, &mut self.buses)?;
         let buses: Vec<Option<Device>> = (0..self.buses.len()).map(|at| self.bus_device(at)).collect();
@@ -97,7 +145,7 @@ impl<'s> Stage<'s> {
     }
 
     /// The devnode of a reader that is there.
-    pub(super) fn reader_node(&self, bus: usize, id: u32) -> Option<DevNode> {
+    pub(crate) fn reader_node(&self, bus: usize, id: u32) -> Option<DevNode> {
         let instance = format!("{id:04}");
         let children = self.buses.get(bus)?.children(&self.m);
         children.into_iter().find(|node| node.info(&self.m).is_some_and(|info| info.instance_id == instance))
@@ -119,12 +167,12 @@ impl<'s> Stage<'s> {
     }
 
     /// How far each driver's log is.
-    pub(super) fn log_marks(&self) -> Vec<u32> {
+    pub(crate) fn log_marks(&self) -> Vec<u32> {
         self.drivers.iter().map(|(_, driver)| driver.log_sequence(&self.m)).collect()
     }
 
     /// What the drivers logged since, in the order in which it happened.
-    pub(super) fn log_since(&self, marks: &[u32]) -> Vec<(String, LogLine)> {
+    pub(crate) fn log_since(&self, marks: &[u32]) -> Vec<(String, LogLine)> {
         let mut lines: Vec<(String, LogLine)> = Vec::new();
         for ((name, driver), &mark) in self.drivers.iter().zip(marks) {
             lines.extend(driver.log_after(&self.m, mark).into_iter().map(|line| (name.clone(), line)));
@@ -137,6 +185,12 @@ impl<'s> Stage<'s> {
     pub(super) fn debugger_breaks(&self) -> usize {
         self.drivers.iter().map(|(_, driver)| driver.debugger_breaks(&self.m).len()).sum()
     }
+}
+
+fn difference<K: Ord + Clone, V: Clone>(known: &mut BTreeMap<K, V>, before: &BTreeMap<K, V>, after: &BTreeMap<K, V>) {
+    known.retain(|key, _| after.contains_key(key) || !before.contains_key(key));
+    let added = after.iter().filter(|(key, _)| !before.contains_key(key));
+    known.extend(added.map(|(key, value)| (key.clone(), value.clone())));
 }
 
 fn script_of(bus: &Bus, driver: Driver) -> Option<Script> {

@@ -1,4 +1,5 @@
-//! What is in a reader's slot: `"iso7816"`, `"none"`, `{ profile = "card.toml" }`, `{ script = "card.toml" }`.
+//! What is in a reader's slot: `"iso7816"`, `"none"`, `{ profile = "card.toml" }`, `{ script = "card.toml" }`,
+//! `{ kept = { profile = "card.toml", file = "state.toml" } }`, `{ remote = "127.0.0.1:35963" }`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use vbus_reader::Inserted;
 use vbus_reader::card::iso7816::Iso7816Card;
+use vbus_reader::card::outside::remote::{RemoteCard, RemoteOptions};
 use vbus_reader::card::profile::Profile;
 use vbus_reader::card::script::ScriptedCard;
 
@@ -40,6 +42,22 @@ pub enum CardFile {
     Profile(#[schemars(with = "String")] Spanned<String>),
     /// A card that answers what a script says, with delays and faults.
     Script(#[schemars(with = "String")] Spanned<String>),
+    /// An ISO 7816-4 card that keeps what it changes.
+    Kept(Kept),
+    /// A card emulator that connects to this address of this machine, as it would to vpcd.
+    Remote(#[schemars(with = "String")] Spanned<String>),
+}
+
+/// Where a card comes from, and where it keeps what it changes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// The profile that it begins with.
+    #[schemars(with = "String")]
+    pub profile: Spanned<String>,
+    /// The file that it is kept in from then on.
+    #[schemars(with = "String")]
+    pub file: Spanned<String>,
 }
 
 impl Default for Card {
@@ -49,6 +67,19 @@ impl Default for Card {
 }
 
 impl Card {
+    /// Finds out what could be wrong with the card, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Card::make`].
+    pub(crate) fn check(&self, place: &Place, number: u32) -> Result<(), ScenarioError> {
+        match self {
+            Card::File(CardFile::Kept(Kept { profile, .. })) => {
+                Card::File(CardFile::Profile(profile.clone())).check(place, number)
+            }
+            card => card.make(place, number).map(drop),
+        }
+    }
+
     /// Makes the card for a reader; `place` is somewhere in the file that names it.
     ///
     /// # Errors
@@ -71,6 +102,21 @@ impl Card {
                 let card = ScriptedCard::read(&path).map_err(|error| place.error(error.to_string()))?;
                 Some(card.into())
             }
+            Card::File(CardFile::Kept(Kept { profile, file })) => {
+                let (path, place) = beside(profile);
+                let profile = Profile::read(&path).map_err(|error| place.error(error.to_string()))?;
+                let card = profile.card(number).map_err(|error| place.error(error.to_string()))?;
+                let (path, place) = beside(file);
+                Some(card.kept_in(path).map_err(|error| place.error(error.to_string()))?.into())
+            }
+            Card::File(CardFile::Remote(text)) => {
+                let place = place.within(text.span());
+                let address = text.get_ref().parse().map_err(|_| {
+                    place.error(format!("{:?} is no address with a port, such as 127.0.0.1:35963", text.get_ref()))
+                })?;
+                let card = RemoteCard::listen(address, &RemoteOptions::default());
+                Some(Inserted::outside(card.map_err(|error| place.error(error.to_string()))?))
+            }
         })
     }
 }
@@ -84,7 +130,9 @@ impl<'de> Deserialize<'de> for Card {
             type Value = Card;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("\"iso7816\", \"none\", or a table with a profile or a script")
+                f.write_str(
+                    "\"iso7816\", \"none\", or a table with a profile, a script, what is kept, or a remote address",
+                )
             }
 
             fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Card, E> {

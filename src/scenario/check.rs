@@ -60,7 +60,7 @@ impl Scenario {
             for reader in &bus.reader {
                 let (place, filters) = (at(reader.id.span()), reader.lower_filters.len() + reader.upper_filters.len());
                 // What is made here is thrown away: this only shows that it can be made.
-                reader.card.make(&place, *reader.id.get_ref())?;
+                reader.card.check(&place, *reader.id.get_ref())?;
                 stack_size(&place, &format!("reader {}", reader.id.get_ref()), reader.extra_stack.into(), filters)?;
             }
             let mut ids = BTreeSet::new();
@@ -87,7 +87,7 @@ impl Scenario {
             }
             Action::Remove(on) => self.reader(place, &on.bus, Some(&on.reader)),
             Action::Insert(on) => {
-                on.card.make(place, *on.reader.get_ref())?;
+                on.card.check(place, *on.reader.get_ref())?;
                 self.reader(place, &on.bus, Some(&on.reader))
             }
             Action::StopTarget(on) => self.reader(place, &on.bus, Some(&on.reader)),

@@ -34,6 +34,21 @@ pub struct Reader {
     pub response_ms: u64,
 }
 
+impl Reader {
+    /// A reader with this id as it is when nothing else is said.
+    pub fn new(id: u32) -> Reader {
+        Reader {
+            id: Spanned::new(0..0, id),
+            plugged: yes(),
+            extra_stack: one(),
+            upper_filters: class_filter(),
+            lower_filters: Vec::new(),
+            card: Card::default(),
+            response_ms: 0,
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }

@@ -43,7 +43,7 @@ impl FromStr for Command {
 
 impl Command {
     /// Does it, and says what became of it. `None` is the end.
-    pub(super) fn run(self, desk: &mut Desk, known: &[u32]) -> Result<Option<String>, Stop> {
+    pub(super) fn run(self, desk: &mut Desk<'_>, known: &[u32]) -> Result<Option<String>, Stop> {
         let (Command::Insert(reader) | Command::Remove(reader) | Command::Plug(reader) | Command::Unplug(reader)) =
             self
         else {

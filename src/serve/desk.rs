@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use vbus_bus::{OpenError, ReaderId, Service};
-use vbus_reader::Inserted;
+use vbus_reader::{Inserted, Slot};
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoStatus, NtStatus, OpenOptions, Overlapped, Stop, Ticks};
 
 use super::journal::Journal;
 use super::order::Order;
-use crate::setup::VirtualBus;
+use crate::run::StepOutcome;
+use crate::run::{self, Stage};
+use crate::scenario::step::Step;
 
 /// Who gets an answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -33,8 +35,11 @@ pub(super) struct Done {
 }
 
 /// The machine with the requests that are out.
-pub(super) struct Desk {
-    vbus: VirtualBus,
+pub(super) struct Desk<'s> {
+    stage: Stage<'s>,
+    /// What the scenario has still to come, and when.
+    steps: &'s [Step],
+    next_step: Instant,
     service: Service,
     began: Instant,
     out: BTreeMap<Overlapped, Out>,
@@ -44,12 +49,13 @@ pub(super) struct Desk {
     removed: BTreeMap<u32, Inserted>,
 }
 
-impl Desk {
-    pub(super) fn new(mut vbus: VirtualBus, journal: Option<Journal>) -> Result<Desk, OpenError> {
-        let service = Service::open_with(&mut vbus.machine, 0, OpenOptions::OVERLAPPED)?;
+impl<'s> Desk<'s> {
+    pub(super) fn new(mut stage: Stage<'s>, journal: Option<Journal>) -> Result<Desk<'s>, OpenError> {
+        let service = Service::open_with(&mut stage.m, 0, OpenOptions::OVERLAPPED)?;
         let began = Instant::now();
         let (out, removed) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Desk { vbus, service, began, out, done: Vec::new(), journal, removed })
+        let steps = &stage.scenario.step;
+        Ok(Desk { stage, steps, next_step: began, service, began, out, done: Vec::new(), journal, removed })
     }
 
     /// Lets virtual time catch up.
@@ -58,27 +64,55 @@ impl Desk {
     /// What stopped the machine, here and below.
     pub(super) fn catch_up(&mut self, now: Instant) -> Result<(), Stop> {
         let elapsed = ticks(now.saturating_duration_since(self.began));
-        let m = &mut self.vbus.machine;
+        let m = &mut self.stage.m;
         let span = elapsed.0.saturating_sub(m.now().0);
         if span > 0 {
             m.advance(Ticks(span))?;
         }
+        self.play(now)?;
         self.collect();
         Ok(())
     }
 
-    /// When the machine wants to go on by itself.
+    /// Plays the scenario's steps that are due. Where virtual time passes in one of them, so does real time.
+    fn play(&mut self, now: Instant) -> Result<(), Stop> {
+        while let ([step, rest @ ..], true) = (self.steps, now >= self.next_step) {
+            self.steps = rest;
+            if let Some(span) = &step.advance {
+                self.next_step = now + Duration::from_millis(span.ms);
+                continue;
+            }
+            // A scenario that was checked has one action a step.
+            let Some(action) = step.actions().next() else { continue };
+            let mut outcome = StepOutcome::of(step, action);
+            let stopped = run::play(&mut self.stage, step, action, &mut outcome);
+            println!(
+                "{}: {}",
+                outcome.name,
+                outcome.status.map_or("stopped".to_owned(), |status| status.0.to_string())
+            );
+            outcome.failures.iter().for_each(|failure| println!("  not as expected: {failure}"));
+            if let Some(stop) = stopped {
+                return Err(stop);
+            }
+        }
+        Ok(())
+    }
+
+    /// When the machine or the scenario wants to go on by itself.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.vbus.machine.next_due().map(|due| self.began + Duration::from_nanos(due.0.saturating_mul(100)))
+        let timer = self.stage.m.next_due().map(|due| self.began + Duration::from_nanos(due.0.saturating_mul(100)));
+        let step = (!self.steps.is_empty()).then_some(self.next_step);
+        timer.into_iter().chain(step).min()
     }
 
     /// Sends a request on its way through bus, target and reader.
     pub(super) fn start(&mut self, party: PartyNumber, reader: ReaderId, order: Order) -> Result<(), Stop> {
         if let Some(journal) = &mut self.journal {
-            journal.sent(&self.vbus, self.began.elapsed(), reader, &order);
+            journal.sent(&self.stage, self.began.elapsed(), reader, &order);
         }
         let output = vec![0; order.room];
-        let started = self.service.start(&mut self.vbus.machine, reader, order.code, &order.payload, &output)?;
+        let started = self.service.start(&mut self.stage.m, reader, order.code, &order.payload, &output)?;
         let out = Out { party, reader, order };
         match started {
             Ok(overlapped) => _ = self.out.insert(overlapped, out),
@@ -92,7 +126,7 @@ impl Desk {
     pub(super) fn forget(&mut self, party: PartyNumber) -> Result<(), Stop> {
         let its: Vec<Overlapped> = self.out.iter().filter(|(_, out)| out.party == party).map(|(key, _)| *key).collect();
         for overlapped in its {
-            self.vbus.machine.cancel_io(overlapped)?;
+            self.stage.m.cancel_io(overlapped)?;
         }
         self.collect();
         Ok(())
@@ -104,10 +138,10 @@ impl Desk {
     }
 
     fn collect(&mut self) {
-        while let Some(overlapped) = self.vbus.machine.next_completion() {
+        while let Some(overlapped) = self.stage.m.next_completion() {
             let Some(out) = self.out.remove(&overlapped) else { continue };
             let mut output = vec![0; out.order.room];
-            let result = self.vbus.machine.overlapped_result(overlapped, &mut output);
+            let result = self.stage.m.overlapped_result(overlapped, &mut output);
             let result = result.unwrap_or(IoStatus { status: STATUS_UNSUCCESSFUL, information: 0 });
             output.truncate(usize::try_from(result.information).unwrap_or(0));
             self.finish(out, result, output);
@@ -116,7 +150,7 @@ impl Desk {
 
     fn finish(&mut self, Out { party, reader, order }: Out, result: IoStatus, output: Vec<u8>) {
         if let Some(journal) = &mut self.journal {
-            journal.answered(&self.vbus, self.began.elapsed(), reader, &order, result.status, &output);
+            journal.answered(&self.stage, self.began.elapsed(), reader, &order, result.status, &output);
         }
         self.done.push(Done { party, order, result, output });
     }
@@ -137,7 +171,7 @@ impl Desk {
         act: impl FnOnce(Service, &mut vbus_wdm::Machine) -> Result<NtStatus, Stop>,
     ) -> Result<NtStatus, Stop> {
         // A handle of its own, as the other one does not wait.
-        let m = &mut self.vbus.machine;
+        let m = &mut self.stage.m;
         let service = match Service::open(m, 0) {
             Ok(service) => service,
             Err(OpenError::Stopped(stop)) => return Err(stop),
@@ -150,18 +184,23 @@ impl Desk {
         Ok(status)
     }
 
+    fn slot(&self, reader: u32) -> Option<Slot> {
+        let m = &self.stage.m;
+        Slot::of(m, self.stage.reader_node(0, reader)?.pdo(m)?)
+    }
+
     /// Puts the card back that was pulled out of a reader. Returns whether there was one to put back, and room for it.
     pub(super) fn insert(&mut self, reader: u32) -> Result<bool, Stop> {
-        let (Some(slot), Some(card)) = (self.vbus.slot(reader), self.removed.remove(&reader)) else { return Ok(false) };
-        let inserted = slot.insert(&mut self.vbus.machine, card)?;
+        let (Some(slot), Some(card)) = (self.slot(reader), self.removed.remove(&reader)) else { return Ok(false) };
+        let inserted = slot.insert(&mut self.stage.m, card)?;
         self.collect();
         Ok(inserted.is_ok())
     }
 
     /// Pulls a reader's card out, whatever it is doing. Returns whether there was one.
     pub(super) fn remove(&mut self, reader: u32) -> Result<bool, Stop> {
-        let Some(slot) = self.vbus.slot(reader) else { return Ok(false) };
-        let card = slot.remove(&mut self.vbus.machine)?;
+        let Some(slot) = self.slot(reader) else { return Ok(false) };
+        let card = slot.remove(&mut self.stage.m)?;
         self.collect();
         let removed = card.is_some();
         self.removed.extend(card.map(|card| (reader, card)));
@@ -170,7 +209,7 @@ impl Desk {
 
     /// Closes what is open, as a service that stops does.
     pub(super) fn close(mut self) -> Result<(), Stop> {
-        self.service.close(&mut self.vbus.machine)?;
+        self.service.close(&mut self.stage.m)?;
         if let Some(journal) = &mut self.journal {
             journal.flush();
         }

@@ -32,8 +32,8 @@ pub enum LoopError {
 const LINE_MAX: usize = 1024;
 
 /// What is waited for.
-pub(super) struct EventLoop {
-    pub(super) desk: Desk,
+pub(super) struct EventLoop<'s> {
+    pub(super) desk: Desk<'s>,
     pub(super) parties: BTreeMap<PartyNumber, Box<dyn Party>>,
     /// Those that have a request out.
     pub(super) busy: Vec<PartyNumber>,
@@ -59,9 +59,9 @@ enum Source {
     Party(PartyNumber),
 }
 
-impl EventLoop {
+impl<'s> EventLoop<'s> {
     /// Serves until a signal, or `quit`. Returns the machine.
-    pub(super) fn run(mut self) -> Result<Desk, LoopError> {
+    pub(super) fn run(mut self) -> Result<Desk<'s>, LoopError> {
         let mut ready = Vec::new();
         loop {
             let now = Instant::now();

@@ -8,33 +8,33 @@ use vbus_bus::ReaderId;
 use vbus_wdm::NtStatus;
 
 use super::order::Order;
-use crate::setup::VirtualBus;
-use crate::trace::Trace;
+use crate::run::Stage;
 
 /// Writes the trace log.
 pub(super) struct Journal {
     out: Box<dyn Write>,
-    trace: Trace,
+    /// How far the drivers' logs are written down.
+    marks: Vec<u32>,
     /// What looking at a reader gave last: looking again and seeing the same is not written down.
     seen: BTreeMap<ReaderId, (NtStatus, Vec<u8>)>,
     failed: bool,
 }
 
 impl Journal {
-    pub(super) fn new(out: Box<dyn Write>, vbus: &VirtualBus) -> Journal {
-        Journal { out, trace: Trace::new(vbus), seen: BTreeMap::new(), failed: false }
+    pub(super) fn new(out: Box<dyn Write>, stage: &Stage<'_>) -> Journal {
+        Journal { out, marks: stage.log_marks(), seen: BTreeMap::new(), failed: false }
     }
 
-    pub(super) fn sent(&mut self, vbus: &VirtualBus, at: Duration, reader: ReaderId, order: &Order) {
+    pub(super) fn sent(&mut self, stage: &Stage<'_>, at: Duration, reader: ReaderId, order: &Order) {
         if !order.is_look() {
-            self.drivers(vbus);
+            self.drivers(stage);
             self.line(&format!("{} reader {} <- {order}", moment(at), reader.0));
         }
     }
 
     pub(super) fn answered(
         &mut self,
-        vbus: &VirtualBus,
+        stage: &Stage<'_>,
         at: Duration,
         reader: ReaderId,
         order: &Order,
@@ -44,19 +44,20 @@ impl Journal {
         if order.is_look() {
             let seen = (status, output.to_vec());
             if self.seen.insert(reader, seen.clone()) == Some(seen) {
-                return self.trace.skip(vbus);
+                return self.marks = stage.log_marks();
             }
         }
-        self.drivers(vbus);
+        self.drivers(stage);
         let what = if order.is_look() { "GET_STATE " } else { "" };
         self.line(&format!("{} reader {} -> {what}{status} {}", moment(at), reader.0, order.shown(output)));
         self.flush();
     }
 
-    fn drivers(&mut self, vbus: &VirtualBus) {
-        for line in self.trace.lines(vbus) {
-            self.line(&format!("             {line}"));
+    fn drivers(&mut self, stage: &Stage<'_>) {
+        for (driver, line) in stage.log_since(&self.marks) {
+            self.line(&format!("             {driver:<8}{line}"));
         }
+        self.marks = stage.log_marks();
     }
 
     fn line(&mut self, line: &str) {

@@ -28,11 +28,14 @@ use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use thiserror::Error;
 use vbus_bus::{OpenError, ReaderId};
-use vbus_reader::ReaderConfig;
-use vbus_reader::card::outside::remote::{PORT, RemoteOptions};
-use vbus_reader::transmission::t0::Mapping;
+use vbus_reader::card::outside::remote::PORT;
 
-use crate::readers::{self, CardOptions, Reader, ReaderArgument, ReadersError};
+use crate::readers::{self, ReaderArgument, ReadersError};
+use crate::run::{RunError, Stage};
+use crate::scenario::Scenario;
+use crate::scenario::card::{BuiltIn, Card, CardFile};
+use crate::scenario::reader::Reader;
+use crate::setup::SetupError;
 use desk::Desk;
 use event_loop::EventLoop;
 pub use event_loop::LoopError;
@@ -43,7 +46,7 @@ use vpcd::CardSide;
 /// What `vbus serve` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The readers, as [NUMBER=]CARD: a file with a card's profile or script, built-in, empty, unplugged, or
+    /// A scenario; or readers, as [NUMBER=]CARD: a file with a card's profile or script, built-in, empty, unplugged, or
     /// remote:PORT for an emulator that connects there
     #[arg(value_name = "FILE", required = true)]
     readers: Vec<ReaderArgument>,
@@ -68,9 +71,6 @@ pub struct Options {
     /// Keep what cards change in this directory, one file a reader
     #[arg(long, value_name = "DIRECTORY")]
     keep: Option<PathBuf>,
-    /// With T=0, let the reader fetch what a card announces with 61XX, and repeat after 6CXX
-    #[arg(long)]
-    t0_apdu: bool,
 }
 
 /// Why there are no readers.
@@ -81,9 +81,15 @@ pub enum ServeError {
         "nobody would see the readers: say --reader-conf PATH for a pcscd that loads it, or --vpcd for one that runs"
     )]
     Nobody,
-    /// The readers cannot be built.
+    /// There are no such readers.
     #[error(transparent)]
     Readers(#[from] ReadersError),
+    /// The stacks cannot be built.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The stacks cannot be started.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// The bus cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -137,25 +143,24 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
     if let Some(keep) = &options.keep {
         fs::create_dir_all(keep).map_err(io(keep.display()))?;
     }
-    let remote = RemoteOptions { allow_network: options.allow_network, ..RemoteOptions::default() };
-    let cards = CardOptions { keep: options.keep.clone(), remote };
-    let readers = readers::readers(&options.readers, &cards)?;
-    let t0 = if options.t0_apdu { Mapping::Apdu } else { Mapping::Tpdu };
-    let vbus = readers::build(&readers, ReaderConfig { t0, ..ReaderConfig::default() })?;
+    let scenario = readers::scenario(&options.readers, options.keep.as_deref())?;
+    let readers = readers_of(&scenario);
+    let mut stage = Stage::load(&scenario)?;
+    stage.start()?;
     let journal = match &options.trace {
         Some(path) => {
             let file = File::create(path).map_err(io(path.display()))?;
-            Some(Journal::new(Box::new(BufWriter::new(file)), &vbus))
+            Some(Journal::new(Box::new(BufWriter::new(file)), &stage))
         }
         None => None,
     };
-    let desk = Desk::new(vbus, journal)?;
-    let vpcds = vpcds(options, &readers)?;
+    let desk = Desk::new(stage, journal)?;
+    let vpcds = vpcds(options, readers)?;
     let signals = signals()?;
-    for reader in &readers {
-        println!("reader {}: {}", reader.number, reader.describe());
+    for reader in readers {
+        println!("reader {}: {}", reader.id.get_ref(), describe(reader));
     }
-    let socket = options.reader_conf.as_deref().map(|conf| listen(options, conf, &readers)).transpose()?;
+    let socket = options.reader_conf.as_deref().map(|conf| listen(options, conf, readers)).transpose()?;
     let (listener, socket) = socket.map_or((None, None), |(listener, socket)| (Some(listener), Some(socket)));
     let mut event_loop = EventLoop {
         desk,
@@ -164,7 +169,7 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
         next_party: 0,
         listener,
         signals,
-        known: readers.iter().map(|reader| reader.number).collect(),
+        known: readers.iter().map(|reader| *reader.id.get_ref()).collect(),
         console: Some(io::stdin()),
         line: Vec::new(),
         patience: patience(),
@@ -181,6 +186,24 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
     drop(socket);
     result?.close().map_err(LoopError::Stopped)?;
     Ok(())
+}
+
+/// The readers of the scenario's bus.
+fn readers_of(scenario: &Scenario) -> &[Reader] {
+    scenario.bus.first().map_or(&[], |bus| &bus.reader)
+}
+
+fn describe(reader: &Reader) -> String {
+    let card = match &reader.card {
+        Card::BuiltIn(BuiltIn::Iso7816) => "the built-in card".to_owned(),
+        Card::BuiltIn(BuiltIn::None) => "no card".to_owned(),
+        Card::File(CardFile::Profile(path) | CardFile::Script(path)) => path.get_ref().clone(),
+        Card::File(CardFile::Kept(kept)) => format!("{}, kept in {}", kept.profile.get_ref(), kept.file.get_ref()),
+        Card::File(CardFile::Remote(address)) => {
+            format!("a card emulator that connects to {}, on this machine only", address.get_ref())
+        }
+    };
+    if reader.plugged { card } else { format!("not plugged in; {card}") }
 }
 
 /// How long is looked for the next request before the thread sleeps. With one core, whoever sends it needs that core.
@@ -229,7 +252,7 @@ fn listen(options: &Options, conf: &Path, readers: &[Reader]) -> Result<(UnixLis
             absolute(Path::new(&beside))?
         }
     };
-    let numbers: Vec<u32> = readers.iter().map(|reader| reader.number).collect();
+    let numbers: Vec<u32> = readers.iter().map(|reader| *reader.id.get_ref()).collect();
     let text = reader_conf::text(&handler, &socket, &numbers)?;
     reader_conf::write(conf, &text)?;
     let listener = bind(&socket)?;
@@ -267,7 +290,7 @@ fn vpcds(options: &Options, readers: &[Reader]) -> Result<Vec<(ReaderId, SocketA
     let slots = readers.iter().enumerate().map(|(at, reader)| {
         let port = u16::try_from(usize::from(first.port()) + at)
             .map_err(|_| ServeError::Ports { readers: readers.len(), port: first.port() })?;
-        Ok((ReaderId(reader.number), SocketAddr::new(first.ip(), port)))
+        Ok((ReaderId(*reader.id.get_ref()), SocketAddr::new(first.ip(), port)))
     });
     slots.collect()
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::world::{self, Process, Serve, World, answers, file, opensc, pyscard, run, text, until};
 
@@ -42,6 +43,18 @@ pub fn an_unplugged_child_has_no_card() {
     assert_eq!(world.serve.tell("unplug 7"), "reader 7: unplugged: 0xc000000e(STATUS_NO_SUCH_DEVICE)");
     assert_eq!(world.serve.tell("plug 7"), "reader 7: plugged in: STATUS_SUCCESS");
     until("the reader's card is seen again", || has_card(0));
+}
+
+pub fn a_scenario_is_played_in_real_time() {
+    let begun = Instant::now();
+    let mut world = World::with(&[file("real_time.toml").to_str().unwrap()]);
+    world.serve.hear("plug: STATUS_SUCCESS");
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    until("the reader that came has a card", || has_card(1));
+    world.serve.hear("remove: STATUS_SUCCESS");
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    until("the card that went is gone", || opensc(0, &["-a"]).contains("Card not present"));
+    assert!(has_card(1));
 }
 
 pub fn a_thousand_sessions_leave_nothing_behind() {

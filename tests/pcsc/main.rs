@@ -27,6 +27,7 @@ const TESTS: &[(&str, fn())] = &[
     ("two_clients_share_and_exclude_each_other", clients::two_clients_share_and_exclude_each_other),
     ("a_card_pulled_out_ends_a_transaction", lives::a_card_pulled_out_ends_a_transaction),
     ("a_child_that_is_not_plugged_in_is_a_reader_without_a_card", lives::an_unplugged_child_has_no_card),
+    ("a_scenario_is_played_in_real_time", lives::a_scenario_is_played_in_real_time),
     ("a_thousand_sessions_leave_nothing_behind", lives::a_thousand_sessions_leave_nothing_behind),
     ("both_signals_end_it_cleanly_and_it_can_come_back", lives::both_signals_end_it_cleanly),
     ("a_pin_counter_survives_a_restart", lives::a_pin_counter_survives_a_restart),

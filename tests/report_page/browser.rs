@@ -195,13 +195,16 @@ impl Browser {
         log.as_array().cloned().unwrap_or_default()
     }
 
-    /// What was asked for over the network since the last call.
+    /// What pages from files asked for since the last call; what the browser's own first page asks for is its business.
     pub fn requests(&self) -> Vec<String> {
         let log = self.post("/se/log", json!({ "type": "performance" }));
         let messages = log.as_array().cloned().unwrap_or_default();
-        let sent = messages.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
-        let sent = sent.filter(|entry| entry["message"]["method"] == "Network.requestWillBeSent");
-        sent.map(|entry| entry["message"]["params"]["request"]["url"].as_str().unwrap_or_default().to_owned()).collect()
+        let events = messages.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
+        let sent = events.map(|mut event| event["message"].take());
+        let sent = sent.filter(|event| event["method"] == "Network.requestWillBeSent");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let of_file = sent.filter(|event| text(&event["params"]["documentURL"]).starts_with("file://"));
+        of_file.map(|event| text(&event["params"]["request"]["url"])).collect()
     }
 }
 
