@@ -50,10 +50,12 @@ fn middle(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
     }
 }
 
+type Dispatch = fn(&mut Machine, DeviceObject, Irp) -> NtStatus;
+
 fn stack(m: &mut Machine) -> Stack {
     m.add_extension(World::default());
     let [bottom, middle, top] = [("bottom", bottom as _), ("middle", middle as _), ("top", skip as _)].map(
-        |(name, dispatch): (&str, fn(&mut Machine, DeviceObject, Irp) -> NtStatus)| {
+        |(name, dispatch): (&str, Dispatch)| {
             let driver = m.create_driver(name);
             driver.set_all_majors(m, dispatch);
             let device = m.create_device(driver);
