@@ -46,8 +46,7 @@ fn a_scenarios_reader_is_named_where_there_are_more() {
 
 #[test]
 fn a_bus_that_is_too_small_refuses_and_the_log_says_why() {
-    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/too-small.toml");
-    let output = vbus(&[scenario.to_str().unwrap(), "--trace", "00B0810004"]);
+    let output = vbus(&["too_small.toml", "--trace", "00B0810004"]);
     assert_eq!(output.status.code(), Some(1));
     let text = text(&output);
     assert!(text.contains("Cannot reallocate PIRP for WDFREQUEST"), "{text}");

@@ -48,10 +48,10 @@ pub fn an_unplugged_child_has_no_card() {
 pub fn a_scenario_is_played_in_real_time() {
     let begun = Instant::now();
     let mut world = World::with(&[file("real_time.toml").to_str().unwrap()]);
-    world.serve.hear("plug: STATUS_SUCCESS");
+    world.serve.hear("plug reader 8: STATUS_SUCCESS");
     assert!(begun.elapsed() >= Duration::from_secs(1));
     until("the reader that came has a card", || has_card(1));
-    world.serve.hear("remove: STATUS_SUCCESS");
+    world.serve.hear("remove reader 7: STATUS_SUCCESS");
     assert!(begun.elapsed() >= Duration::from_secs(2));
     until("the card that went is gone", || opensc(0, &["-a"]).contains("Card not present"));
     assert!(has_card(1));
