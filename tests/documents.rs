@@ -5,7 +5,7 @@ use std::path::Path;
 /// The code spans of a document that name something: `path.rs::name`.
 fn named(text: &str) -> Vec<(&str, &str)> {
     let spans = text.split('`').skip(1).step_by(2);
-    spans.filter_map(|span| span.split_once(".rs::").map(|(path, name)| (path, name))).collect()
+    spans.filter_map(|span| span.split_once(".rs::")).collect()
 }
 
 /// Whether a file has a test of this name: a function, or one of the wrong drivers.
