@@ -47,38 +47,41 @@ pub fn rows(a: &Outcome, b: &Outcome) -> Vec<Row> {
 }
 
 fn comparable(outcome: &Outcome) -> Vec<String> {
-    let mut names = BTreeMap::new();
-    outcome.log().map(|record| line(record, &mut names)).collect()
+    let mut names = Names::default();
+    let line = |record: &Record| format!("{}: {} - {}", record.driver, record.function, names.give(&record.message));
+    outcome.log().map(line).collect()
 }
 
-fn line(record: &Record, names: &mut BTreeMap<String, usize>) -> String {
-    format!("{}: {} - {}", record.driver, record.function, with_names(&record.message, names))
-}
+/// Names for addresses, in the order in which they come up.
+#[derive(Default)]
+pub(crate) struct Names(BTreeMap<String, usize>);
 
-/// Replaces every address, which has 16 hex digits, by its number.
-fn with_names(text: &str, names: &mut BTreeMap<String, usize>) -> String {
-    let mut named = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
-        if digits == 0 {
-            named.push(next);
-            rest = &rest[next.len_utf8()..];
-            continue;
-        }
-        let (word, after) = rest.split_at(digits);
-        // Zero is the null pointer, which is nothing that has a name.
-        if digits == 16 && word.bytes().any(|digit| digit != b'0') {
-            if named.ends_with("0x") {
-                named.truncate(named.len() - 2);
+impl Names {
+    /// Replaces every address in a text, which has 16 hex digits, by its name.
+    pub(crate) fn give(&mut self, text: &str) -> String {
+        let mut named = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(next) = rest.chars().next() {
+            let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+            if digits == 0 {
+                named.push(next);
+                rest = &rest[next.len_utf8()..];
+                continue;
             }
-            let next_number = names.len() + 1;
-            let number = names.entry(word.to_ascii_uppercase()).or_insert(next_number);
-            named.push_str(&format!("#{number}"));
-        } else {
-            named.push_str(word);
+            let (word, after) = rest.split_at(digits);
+            // Zero is the null pointer, which is nothing that has a name.
+            if digits == 16 && word.bytes().any(|digit| digit != b'0') {
+                if named.ends_with("0x") {
+                    named.truncate(named.len() - 2);
+                }
+                let next_number = self.0.len() + 1;
+                let number = self.0.entry(word.to_ascii_uppercase()).or_insert(next_number);
+                named.push_str(&format!("#{number}"));
+            } else {
+                named.push_str(word);
+            }
+            rest = after;
         }
-        rest = after;
+        named
     }
-    named
 }

@@ -27,6 +27,7 @@ pub mod budget;
 pub mod diff;
 pub mod explain;
 pub mod explore;
+pub mod faults;
 mod host;
 mod probe;
 pub mod readers;
@@ -38,6 +39,7 @@ pub mod scenario;
 pub mod serve;
 mod setup;
 pub mod sweep;
+pub mod testing;
 mod topology;
 
 pub use attempt::Attempt;

@@ -20,12 +20,14 @@ struct Stack {
     top: DeviceObject,
 }
 
+type Dispatch = fn(&mut Machine, DeviceObject, Irp) -> NtStatus;
+
 /// What the lowest device keeps, and what the middle one does.
 #[derive(Default)]
 struct World {
     holds: bool,
     held: Option<Irp>,
-    wrong: Option<fn(&mut Machine, DeviceObject, Irp) -> NtStatus>,
+    wrong: Option<Dispatch>,
 }
 
 fn bottom(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
@@ -53,7 +55,7 @@ fn middle(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
 fn stack(m: &mut Machine) -> Stack {
     m.add_extension(World::default());
     let [bottom, middle, top] = [("bottom", bottom as _), ("middle", middle as _), ("top", skip as _)].map(
-        |(name, dispatch): (&str, fn(&mut Machine, DeviceObject, Irp) -> NtStatus)| {
+        |(name, dispatch): (&str, Dispatch)| {
             let driver = m.create_driver(name);
             driver.set_all_majors(m, dispatch);
             let device = m.create_device(driver);
@@ -90,12 +92,12 @@ fn never_called(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
     irp.complete_with(m, STATUS_CANCELLED, 0);
 }
 
-fn does(m: &mut Machine, stack: &Stack, wrong: fn(&mut Machine, DeviceObject, Irp) -> NtStatus) {
+fn does(m: &mut Machine, stack: &Stack, wrong: Dispatch) {
     m.extension_mut::<World>().wrong = Some(wrong);
     send(m, stack, Major::DeviceControl);
 }
 
-fn holding(m: &mut Machine, stack: &Stack, wrong: fn(&mut Machine, DeviceObject, Irp) -> NtStatus) {
+fn holding(m: &mut Machine, stack: &Stack, wrong: Dispatch) {
     m.extension_mut::<World>().holds = true;
     does(m, stack, wrong);
 }

@@ -32,3 +32,12 @@ fn the_readmes_library_example_is_the_one_that_is_compiled() {
     let code = example.lines().skip_while(|line| line.starts_with("//!") || line.is_empty());
     assert_eq!(block("examples/forward.rs"), code.collect::<Vec<_>>().join("\n"));
 }
+
+#[test]
+fn the_test_in_the_document_is_one_of_the_example_projects() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join("docs/testing-your-driver.md")).unwrap();
+    let (_, after) = document.split_once("<!-- examples/echo-driver/tests/trace.rs -->\n```rust\n").unwrap();
+    let shown = after.split_once("\n```").unwrap().0;
+    assert!(fs::read_to_string(root.join("examples/echo-driver/tests/trace.rs")).unwrap().contains(shown));
+}

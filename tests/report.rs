@@ -2,21 +2,33 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::workbench::{self, Workbench};
 use common::{READ_CARD, bench, exchange};
-use vbus::Setup;
 use vbus::bus::{BusConfig, IOCTL_VBUS_EXCHANGE, ReaderId, Sender, Service};
 use vbus::iotarget::{SendOptions, SentIo};
 use vbus::reader::ReaderConfig;
 use vbus::report::record::{Event, Kind, Owner, Request};
 use vbus::report::{self, Record};
+use vbus::run::Outcome;
 use vbus::wdf::{Dispatch, Queue};
 use vbus::wdm::constants::*;
 use vbus::wdm::{DeviceObject, Irp, Machine, Major, OpenOptions, Ticks};
+use vbus::{Scenario, Setup};
 
 /// The story's request on a bus of this many extra locations.
 fn story(extra: i8) -> Record {
     recorded(&Setup::default().bus_extra_stack(extra).reader(7))
+}
+
+/// The same counted from its beginning, whatever the drivers logged before.
+fn from_its_beginning(mut record: Record) -> Record {
+    let began = record.log.iter().filter(|line| line.earlier).map(|line| line.moment).max().unwrap_or(0);
+    record.log.retain(|line| !line.earlier);
+    let steps = record.requests.iter_mut().flat_map(|request| &mut request.steps);
+    steps.for_each(|step| step.moment -= began);
+    record
 }
 
 /// The story's request on what was set up, recorded.
@@ -53,6 +65,12 @@ fn busy() -> Record {
     report::action(m, "5 ms pass");
     m.advance(Ticks::from_millis(5)).unwrap();
     report::finish(m)
+}
+
+/// A scenario of the project, recorded.
+fn scenario(name: &str) -> (Outcome, Record) {
+    let path = format!("scenarios/{name}.toml");
+    Scenario::load(Path::new(&path)).unwrap().record().unwrap()
 }
 
 fn io(record: &Record) -> Vec<&Request> {
@@ -96,7 +114,7 @@ fn drawings(record: &Record, class: &str) -> String {
 
 #[test]
 fn a_refused_request_is_recorded_with_its_owners_its_locations_and_where_it_ran_out() {
-    let record = story(0);
+    let record = from_its_beginning(story(0));
     let request = serde_json::to_string_pretty(io(&record)[0]).unwrap();
     approve!("report_refused_json", request);
 }
@@ -113,7 +131,7 @@ fn requests_that_a_driver_makes_are_requests_of_their_own_and_all_share_one_orde
 
 #[test]
 fn the_drawing_of_a_refused_request_counts_what_is_there_and_what_is_missing() {
-    let drawing = drawings(&story(0), "travel");
+    let drawing = drawings(&from_its_beginning(story(0)), "travel");
     approve!("report_refused_svg", drawing.split_inclusive("</svg>").next().unwrap());
 }
 
@@ -259,6 +277,43 @@ fn a_request_that_a_purged_target_refuses_stays_with_its_driver() {
     let (owner, event) = events(&report::finish(&mut bench.machine)).pop().unwrap();
     let refused = "STATUS_INVALID_DEVICE_STATE".to_owned();
     assert_eq!((owner, event), (Owner::Driver, Event::NotSent { target: 0, refused }));
+}
+
+#[test]
+fn a_request_that_a_driver_keeps_on_its_way_up_is_not_completed() {
+    let (outcome, record) = scenario("unplugged-in-flight");
+    assert!(outcome.as_expected());
+    let lost = io(&record)[0];
+    assert!(matches!(lost.steps.last().unwrap().event, Event::Returned { .. }));
+    assert_eq!((lost.status.as_deref(), record.stop.is_some()), (None, true));
+    assert!(report::summary(&record).starts_with("2 requests were sent: 1 succeeded, 1 never completed. The machine"));
+}
+
+#[test]
+fn a_target_that_is_opened_anew_is_drawn_as_it_was_and_as_it_is() {
+    let (_, record) = scenario("filter-attached-late");
+    assert_eq!(record.topologies.len(), 2);
+    let drawings = drawings(&record, "stacks");
+    let (before, after) = drawings.split_once("</svg>").unwrap();
+    assert!(before.contains("target needs 4") && !before.contains("target needs 5"));
+    assert!(after.contains("target needs 5") && !after.contains("target needs 4"));
+    assert!(report::page(&record).contains("after “a filter attaches to the reader&#39;s stack”"));
+}
+
+#[test]
+fn every_scenario_of_the_project_can_be_drawn_and_plays_as_it_does_unrecorded() {
+    for file in std::fs::read_dir("scenarios").unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let scenario = Scenario::load(&path).unwrap();
+        let (outcome, record) = scenario.record().unwrap();
+        assert_eq!(outcome, scenario.run().unwrap(), "{}", path.display());
+        let page = report::page(&record);
+        assert!(page.len() < 1_000_000, "{}: {}", path.display(), page.len());
+        assert_eq!(record.actions.iter().filter(|action| action.as_expected == Some(false)).count(), 0);
+    }
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 mod check;
 mod diff;
+mod explain;
+mod explore;
+mod faults;
 mod junit;
 mod picture;
 mod report;
@@ -15,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
-use vbus::{Scenario, apdu, explain, repro};
+use vbus::{Scenario, apdu, repro};
 
 /// A virtual bus and smart-card-reader device-stack emulator: the WDM/KMDF request path, exact, on any machine.
 #[derive(Parser)]
@@ -43,6 +46,10 @@ enum Command {
     Diff(diff::Options),
     /// Run a scenario with other values of one parameter, or of two as a grid; the smallest value that works
     Sweep(sweep::Options),
+    /// Run a scenario's racing steps under other schedules; the smallest that fails, as a scenario that replays it
+    Explore(explore::Options),
+    /// Try short memory, wrong, late and absent answers, pended requests and pulled-out readers on a scenario
+    Faults(faults::Options),
     /// Run a scenario and draw what happened: one self-contained HTML page, with every request's way through the stacks
     Report(report::Options),
     /// Send command APDUs through bus, target and reader to a card, without any service
@@ -123,6 +130,8 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         Command::Check(options) => check::run(options, format),
         Command::Diff(options) => diff::run(options, format),
         Command::Sweep(options) => sweep::run(options, format),
+        Command::Explore(options) => explore::run(options, format),
+        Command::Faults(options) => faults::run(options, format),
         Command::Report(options) => report::run(options, format),
         Command::Apdu(options) => {
             let session = apdu::run(options)?;
@@ -142,11 +151,7 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
             clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut std::io::stdout());
             Ok(Verdict::AsExpected)
         }
-        Command::Explain(options) => {
-            let explanation = explain::run(options)?;
-            print(format, &explanation, &explanation)?;
-            Ok(if explanation.is_empty() { Verdict::NotAsExpected } else { Verdict::AsExpected })
-        }
+        Command::Explain(options) => explain::run(options, format),
     }
 }
 

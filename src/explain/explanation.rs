@@ -7,6 +7,7 @@ use super::facts::{StackEntry, StopFacts};
 use super::layout::Layout;
 use super::numbers::{Locations, locations};
 use super::print::{address, addresses};
+use super::reproduce;
 use super::story::{Evidence, Failure, Life, Moment, Story, TargetLife};
 
 /// As many requests are told of.
@@ -181,6 +182,15 @@ impl Explanation {
             unfinished_count,
             stacks: story.facts.stacks.iter().filter(|stack| !stack.is_empty()).take(TARGETS).cloned().collect(),
         }
+    }
+
+    /// A scenario that shows the first failure again.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn scenario(&self) -> Result<String, String> {
+        let first = self.failures.first().ok_or("nothing failed in what was read")?;
+        reproduce::scenario(first)
     }
 
     /// Whether the text had nothing that is read here.

@@ -13,6 +13,7 @@ mod input;
 mod layout;
 mod numbers;
 mod print;
+mod reproduce;
 mod shortfall;
 mod story;
 mod template;
@@ -41,6 +42,9 @@ pub struct Options {
     /// A log or any debugger text; standard input without it, or with -
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Write a scenario that shows the first failure again, for vbus run
+    #[arg(long, value_name = "OUT.TOML")]
+    pub scenario: Option<PathBuf>,
 }
 
 /// Why a text could not be explained.

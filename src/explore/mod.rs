@@ -30,6 +30,7 @@ mod crew;
 mod minimise;
 mod processors;
 mod race;
+mod scenario;
 mod schedule;
 mod search;
 mod shard;
@@ -45,7 +46,7 @@ use vbus_wdm::Stop;
 pub use processors::Turn;
 pub use race::Race;
 pub use schedule::{Schedule, Switch};
-pub use shard::{Shard, ShardError, Summary, merge};
+pub use shard::{FailureLine, Shard, ShardError, Summary, merge};
 
 use crew::Crew;
 use processors::Limits;
@@ -156,7 +157,10 @@ impl fmt::Display for Found {
         writeln!(f, "{}", self.failure)?;
         writeln!(f, "  schedule {}, of {} choices", self.schedule, self.choices)?;
         for Turn { at, left, ddi, to } in &self.turns {
-            writeln!(f, "  {at:>5}  {left}, at {ddi}: {to} runs")?;
+            match left.as_str() {
+                "" => writeln!(f, "  {at:>5}  at the beginning: {to} runs")?,
+                left => writeln!(f, "  {at:>5}  {left}, at {ddi}: {to} runs")?,
+            }
         }
         Ok(())
     }

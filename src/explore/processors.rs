@@ -8,10 +8,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use vbus_wdm::{Machine, Pause, Processor, Processors, Ready, Stop, Ticks, Until};
 
-use super::crew::Crew;
+use super::crew::{Crew, Slot};
 use super::schedule::{Chooser, Key};
 
 /// Code of a thread of the race.
@@ -22,7 +21,7 @@ pub(super) type Code = Box<dyn FnOnce(&mut Machine) + Send>;
 pub struct Turn {
     /// Which choice it was.
     pub at: u32,
-    /// What ran.
+    /// What ran; nothing, at the beginning.
     pub left: String,
     /// The DDI that it was in.
     pub ddi: &'static str,
@@ -58,9 +57,8 @@ struct Strand {
     status: Status,
     /// What its processor keeps of its own while another runs.
     processor: Processor,
-    /// How the machine comes to it.
-    to: Sender<Box<Machine>>,
-    comes: Receiver<Box<Machine>>,
+    /// Where it waits for the machine.
+    seat: Arc<Slot<Box<Machine>>>,
     /// When it ran last.
     ran: u32,
 }
@@ -149,16 +147,18 @@ impl Run {
             keys: Vec::new(),
         };
         let run = Arc::new(Run { crew: Arc::clone(crew), state: Mutex::new(state) });
-        let comes = run.lock().add("the test".to_owned(), Key(0));
+        let seat = run.lock().add(String::new(), Key(0));
         run.lock().strands[HOME].status = Status::Done;
         m.set_processors(Some(Arc::new(Handle(Arc::clone(&run)))));
         run.hand_on(m);
         // Whoever has the machine sends it home in the end: nobody keeps it.
-        *m = *comes.recv().expect("the machine comes home");
+        *m = *seat.take().expect("the machine comes home");
         m.set_processors(None);
         let mut state = run.lock();
-        // Whoever stands still somewhere unwinds now: nobody can send him the machine any more.
-        state.strands.clear();
+        // Whoever stands still somewhere unwinds now: the machine does not come to him any more.
+        for strand in state.strands.drain(..) {
+            strand.seat.close();
+        }
         let chooser = std::mem::replace(&mut state.chooser, Chooser::new(super::Policy::Recorded(Default::default())));
         Left { chooser, turns: std::mem::take(&mut state.turns), ending: state.ending.take() }
     }
@@ -186,8 +186,8 @@ impl Run {
                 // Home runs nothing meanwhile: the first thread has the number that an ordinary machine's only one has.
                 state.strands[to].processor = Processor::of_thread(to as u32 - 1);
                 let run = Arc::clone(self);
-                let comes = state.strands[to].comes.clone();
-                self.crew.run(Box::new(move || run.begin(&comes, work)));
+                let seat = Arc::clone(&state.strands[to].seat);
+                self.crew.run(Box::new(move || run.begin(&seat, work)));
                 to
             }
         };
@@ -195,15 +195,14 @@ impl Run {
         let current = state.current;
         state.strands[current].processor = m.exchange_processor(coming);
         state.current = to;
-        let way = state.strands[to].to.clone();
+        let seat = Arc::clone(&state.strands[to].seat);
         drop(state);
-        // Whoever is sent the machine waits for it.
-        way.send(Box::new(std::mem::take(m))).expect("a thread of control waits for the machine");
+        seat.put(Box::new(std::mem::take(m)));
     }
 
     /// A thread of control from its begin to its end, on a thread of the crew.
-    fn begin(self: &Arc<Run>, comes: &Receiver<Box<Machine>>, work: Work) {
-        let Ok(mut machine) = comes.recv() else { return };
+    fn begin(self: &Arc<Run>, seat: &Slot<Box<Machine>>, work: Work) {
+        let Some(mut machine) = seat.take() else { return };
         let m = &mut *machine;
         let outcome = catch_unwind(AssertUnwindSafe(|| match work {
             Work::Thread(code) => code(m),
@@ -237,11 +236,11 @@ impl Run {
         state.strands[current].status = status;
         let next = state.next(m, ddi);
         if !matches!(next, Next::Strand(next) if next == current) {
-            let comes = state.strands[current].comes.clone();
+            let seat = Arc::clone(&state.strands[current].seat);
             self.give(state, m, next);
-            match comes.recv() {
-                Ok(machine) => *m = *machine,
-                Err(_) => resume_unwind(Box::new(Abandoned)),
+            match seat.take() {
+                Some(machine) => *m = *machine,
+                None => resume_unwind(Box::new(Abandoned)),
             }
         }
     }
@@ -267,12 +266,12 @@ enum Next {
 }
 
 impl State {
-    fn add(&mut self, name: String, key: Key) -> Receiver<Box<Machine>> {
-        let (to, comes) = bounded(1);
+    fn add(&mut self, name: String, key: Key) -> Arc<Slot<Box<Machine>>> {
+        let seat = Slot::new();
         let processor = Processor::default();
-        let strand = Strand { name, key, status: Status::Ready, processor, to, comes: comes.clone(), ran: self.pauses };
+        let strand = Strand { name, key, status: Status::Ready, processor, seat: Arc::clone(&seat), ran: self.pauses };
         self.strands.push(strand);
-        comes
+        seat
     }
 
     /// Who runs next.

@@ -39,6 +39,11 @@ impl Race {
         }
     }
 
+    /// A race that takes turns by this schedule.
+    pub(crate) fn replaying(schedule: Schedule) -> Race {
+        Race::new(&Crew::new(), Policy::Recorded(schedule), Limits::default())
+    }
+
     /// Adds a thread: a program's, or a driver's own. An undisturbed run runs the threads in the order in which they were
     /// added, each as far as it comes.
     pub fn thread(&mut self, name: &str, code: impl FnOnce(&mut Machine) + Send + 'static) {

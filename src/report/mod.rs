@@ -1,7 +1,7 @@
 //! What happened on a machine: recorded, as plain data, and drawn on one page.
 //!
-//! [`start`] puts a recorder on a machine, [`finish`] gives what it wrote down as a [`Record`], [`page`] makes one HTML file
-//! of that, which needs nothing else and no network.
+//! [`start`] puts a recorder on a machine, [`finish`] gives what it wrote down as a [`Record`], and [`page`] makes one HTML
+//! file of that, which needs nothing else and no network. `docs/report.md` says how to read it.
 
 mod attribute;
 mod page;

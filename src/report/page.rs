@@ -68,10 +68,19 @@ fn lines_of_steps(record: &Record, shown: usize) -> Lines {
 /// What happened, in a sentence and a list of the actions.
 fn verdict(record: &Record) -> String {
     let class = if summary::is_bad(record) { "verdict bad" } else { "verdict" };
-    let help = record.requests.iter().find_map(|request| reason::help(record, request));
-    let help = help.map(|help| format!("<p>{}</p>", escape(&help))).unwrap_or_default();
+    let fixes = record.requests.iter().filter_map(|request| fix(record, request)).take(6).collect::<String>();
     let text = escape(&summary::summary(record));
-    format!("<div class=\"{class}\"><p><strong>{text}</strong></p>{help}{}</div>", actions(record))
+    format!("<div class=\"{class}\"><p><strong>{text}</strong></p>{fixes}{}</div>", actions(record))
+}
+
+/// Where a request ran out of locations, and what to change, if that is known.
+fn fix(record: &Record, request: &Request) -> Option<String> {
+    let step = request.shortfall?.step;
+    let link = format!("<a href=\"#{}\">request {}</a>", step_id(request, step), request.label);
+    Some(match reason::help(record, request) {
+        Some(help) => format!("<p>To fix {link}: {}.</p>", escape(&help)),
+        None => format!("<p>It ran out here: {link}.</p>"),
+    })
 }
 
 fn actions(record: &Record) -> String {
@@ -84,16 +93,18 @@ fn actions(record: &Record) -> String {
         };
         let links = record.requests.iter().filter(during).map(|request| {
             let step = request.shortfall.map_or(0, |short| short.step);
-            format!("<a href=\"#{}\">request {}</a>{}", step_id(request, step), request.label, chip(request))
+            let link = format!("<a href=\"#{}\">request {}</a>", step_id(request, step), request.label);
+            // What the action came to is said already.
+            if request.status == action.outcome { link } else { format!("{link} {}", chip(request)) }
         });
         let mut parts = Vec::new();
         if let Some(outcome) = &action.outcome {
-            let class = match action.as_expected {
-                Some(false) => "chip bad",
-                Some(true) => "chip good",
-                None => "chip open",
+            let (class, mark) = match action.as_expected {
+                Some(false) => ("bad", "✗ not as expected: "),
+                Some(true) => ("open", "✓ "),
+                None => ("open", ""),
             };
-            parts.push(format!("<span class=\"{class}\">{}</span>", escape(outcome)));
+            parts.push(format!("<span class=\"chip {class}\">{mark}{}</span>", escape(outcome)));
         }
         parts.extend(links.take(6));
         _ = write!(list, "<li><span>{}</span><span>{}</span></li>", escape(&action.name), parts.join(" "));
@@ -114,7 +125,7 @@ fn all_stacks(record: &Record) -> String {
     let last = record.topologies.len().saturating_sub(1);
     let mut html = String::new();
     for (at, topology) in record.topologies.iter().enumerate().filter(|&(at, _)| at == 0 || last - at < 5) {
-        let action = record.actions.iter().rfind(|action| action.order < topology.order);
+        let action = topology.actions.checked_sub(1).and_then(|last| record.actions.get(last));
         let when = match action {
             _ if last == 0 => String::new(),
             _ if at == 0 => "at the beginning".to_owned(),
@@ -122,7 +133,7 @@ fn all_stacks(record: &Record) -> String {
             None => format!("after {} steps", topology.order),
         };
         let caption = if when.is_empty() { when } else { format!("<figcaption>{}</figcaption>", escape(&when)) };
-        let drawing = drawing(&stacks::draw(record, topology), "Device stacks");
+        let drawing = drawing(&stacks::draw(record, at), "Device stacks");
         _ = write!(html, "<figure>{caption}{drawing}</figure>");
     }
     format!("<div class=\"topologies\">{html}</div>")
@@ -151,7 +162,7 @@ fn time_line(record: &Record) -> String {
     }
 }
 
-/// All requests: those for data first and open, the others folded.
+/// All requests: those for data and those that ran out of locations first, the others folded.
 fn requests(record: &Record, lines: &Lines) -> String {
     let mut html = String::new();
     let mut undrawn = 0;
@@ -159,7 +170,7 @@ fn requests(record: &Record, lines: &Lines) -> String {
     for (kind, heading) in groups {
         let mut group = String::new();
         let mut count = 0;
-        for (at, request) in record.requests.iter().enumerate().filter(|(_, request)| request.kind == kind) {
+        for (at, request) in record.requests.iter().enumerate().filter(|(_, request)| group_of(request) == kind) {
             count += 1;
             let article = article(record, at, request, lines);
             if html.len() + group.len() + article.len() <= REQUEST_BYTES_MAX {
@@ -177,6 +188,10 @@ fn requests(record: &Record, lines: &Lines) -> String {
         }
     }
     html + &left_out(undrawn, "requests")
+}
+
+fn group_of(request: &Request) -> Kind {
+    if request.shortfall.is_some() { Kind::Io } else { request.kind }
 }
 
 fn left_out(count: usize, what: &str) -> String {

@@ -36,8 +36,7 @@ pub(super) fn of(record: &Record, request: &Request) -> Option<String> {
 /// What to change, in a line.
 pub(super) fn help(record: &Record, request: &Request) -> Option<String> {
     let why = of(record, request)?;
-    let help = why.lines().find_map(|line| line.strip_prefix("help: "))?;
-    Some(format!("To fix request {}: {help}.", request.label))
+    why.lines().find_map(|line| line.strip_prefix("help: ")).map(str::to_owned)
 }
 
 /// StackSize of a device at a moment.

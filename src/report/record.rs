@@ -60,6 +60,8 @@ pub enum Role {
 pub struct Topology {
     /// How many steps there had been.
     pub order: usize,
+    /// How many actions there had been.
+    pub actions: usize,
     /// The stacks, parents before their children.
     pub stacks: Vec<Stack>,
 }
@@ -95,6 +97,8 @@ pub struct Target {
     pub device: Option<usize>,
     /// The stack size that requests are checked against.
     pub stack_size: i8,
+    /// How many steps there had been when it was seen like this first. A target that is opened anew is another one here.
+    pub since: usize,
 }
 
 /// Something that was done from outside.

@@ -142,7 +142,8 @@ impl Recorder {
         if matches!(seen.step, IrpStep::Call { .. }) {
             self.name(m, at, seen.irp);
         }
-        if matches!(seen.step, IrpStep::Complete { .. } | IrpStep::Done) {
+        // Until then some driver on its way may still keep it. An originator without a location hears by its routine.
+        if matches!(seen.step, IrpStep::Done | IrpStep::Routine { owner: None }) {
             self.result(at, seen.status, seen.information);
         }
         self.step(m, at, event, owner, device);
@@ -193,10 +194,8 @@ impl Recorder {
             RequestStep::NotSent(to, status) => {
                 (Event::NotSent { target: target(to), refused: status_name(status) }, owner, device)
             }
-            RequestStep::Back(to, status) => {
+            RequestStep::Back(to, _) => {
                 let target = target(to);
-                let information = seen.irp.map_or(0, |irp| m[irp].io_status.information);
-                self.result(at, status, information);
                 (Event::Returned { target }, Owner::Driver, self.record.targets[target].owner)
             }
         };
@@ -333,8 +332,10 @@ impl Recorder {
             owner: owner.map(|device| self.device(m, device)),
             device: destination.device.map(|device| self.device(m, device)),
             stack_size: destination.stack_size,
+            since: self.steps,
         };
-        let known = self.record.targets.iter().position(|known| *known == target);
+        let same = |known: &Target| Target { since: target.since, ..known.clone() } == target;
+        let known = self.record.targets.iter().position(same);
         known.unwrap_or_else(|| {
             self.record.targets.push(target);
             self.record.targets.len() - 1
@@ -368,7 +369,8 @@ impl Recorder {
             stacks.push(Stack { instance: node.instance_path(m), parent, devices });
         }
         if self.record.topologies.last().is_none_or(|last| last.stacks != stacks) {
-            self.record.topologies.push(Topology { order: self.steps, stacks });
+            let actions = self.record.actions.len();
+            self.record.topologies.push(Topology { order: self.steps, actions, stacks });
         }
     }
 

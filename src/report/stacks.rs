@@ -22,8 +22,10 @@ struct Placed<'r> {
     parent: Option<usize>,
 }
 
-/// Draws the stacks of one moment.
-pub(super) fn draw(record: &Record, topology: &Topology) -> String {
+/// Draws the stacks as they were from one moment until the next of which the record has them.
+pub(super) fn draw(record: &Record, at: usize) -> String {
+    let topology = &record.topologies[at];
+    let until = record.topologies.get(at + 1).map_or(usize::MAX, |next| next.order);
     let mut placed = Vec::new();
     let mut y = 4;
     for (at, stack) in topology.stacks.iter().enumerate().filter(|(_, stack)| stack.parent.is_none()) {
@@ -32,7 +34,13 @@ pub(super) fn draw(record: &Record, topology: &Topology) -> String {
     let mut svg = Svg::default();
     placed.iter().for_each(|stack| enumerates(&mut svg, &placed, stack));
     placed.iter().for_each(|stack| draw_stack(&mut svg, record, stack));
-    record.targets.iter().for_each(|target| draw_target(&mut svg, &placed, target));
+    let known: Vec<&Target> = record.targets.iter().filter(|target| target.since < until).collect();
+    for (number, target) in known.iter().enumerate() {
+        // What a target was before it was opened anew is over.
+        if !known[number + 1..].iter().any(|later| later.handle == target.handle) {
+            draw_target(&mut svg, &placed, target);
+        }
+    }
     y -= GAP[1] - 4;
     let width = placed.iter().map(|stack| stack.x).max().unwrap_or(0) + BOX[0] + 6;
     svg.finish("stacks", width, y, &describe(record, topology))

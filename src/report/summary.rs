@@ -17,23 +17,33 @@ fn unexpected(action: &&Action) -> bool {
     action.as_expected == Some(false)
 }
 
-/// Whether something is not as one would wish.
+/// Whether something is not as one would wish: a failed request is, unless somebody said what to expect.
 pub(super) fn is_bad(record: &Record) -> bool {
     let short = record.requests.iter().any(|request| request.shortfall.is_some());
-    let failed =
-        record.requests.iter().any(|request| was_sent(request) && (failed(request) || request.status.is_none()));
-    short || failed || record.stop.is_some() || record.actions.iter().any(|action| unexpected(&action))
+    let sent = || record.requests.iter().filter(|request| was_sent(request));
+    let open = sent().any(|request| request.status.is_none());
+    let said = !record.actions.is_empty() && record.actions.iter().all(|action| action.as_expected == Some(true));
+    short
+        || open
+        || record.stop.is_some()
+        || !said && (sent().any(failed) || record.actions.iter().any(|it| unexpected(&it)))
 }
 
 /// What happened: how many requests there were, how they ended, what stopped the machine.
 pub fn summary(record: &Record) -> String {
-    let sent = || record.requests.iter().filter(|request| was_sent(request));
-    let mut text = match (sent().count(), sent().filter(|request| failed(request)).count()) {
+    let sent: Vec<&Request> = record.requests.iter().filter(|request| was_sent(request)).collect();
+    let failures = sent.iter().filter(|request| failed(request)).count();
+    let open = sent.iter().filter(|request| request.status.is_none()).count();
+    let ends = [(sent.len() - failures - open, "succeeded"), (failures, "failed"), (open, "never completed")];
+    let ends: Vec<(usize, &str)> = ends.into_iter().filter(|end| end.0 > 0).collect();
+    let mut text = match (sent.len(), &ends[..]) {
         (0, _) => "No read, write or control request was sent.".to_owned(),
-        (1, 0) => "One request was sent; it did not fail.".to_owned(),
-        (1, _) => "One request was sent, and it failed.".to_owned(),
-        (count, 0) => format!("{count} requests were sent; none of them failed."),
-        (count, failed) => format!("{count} requests were sent; {failed} of them failed."),
+        (1, [(_, end), ..]) => format!("One request was sent: it {end}."),
+        (count, [(_, end)]) => format!("{count} requests were sent: all {end}."),
+        (count, ends) => {
+            let ends: Vec<String> = ends.iter().map(|(count, end)| format!("{count} {end}")).collect();
+            format!("{count} requests were sent: {}.", ends.join(", "))
+        }
     };
     // Writing to a String does not fail.
     let mut say = |count: usize, one: &str, more: &str| match count {
@@ -43,8 +53,6 @@ pub fn summary(record: &Record) -> String {
     };
     let short = record.requests.iter().filter(|request| request.shortfall.is_some()).count();
     say(short, "ran out of stack locations", "ran out of stack locations");
-    let open = sent().filter(|request| request.status.is_none()).count();
-    say(open, "was never completed", "were never completed");
     let unexpected = record.actions.iter().filter(unexpected).count();
     say(unexpected, "step did not end as expected", "steps did not end as expected");
     if let Some(stop) = &record.stop {

@@ -189,15 +189,14 @@ impl<'r> Timeline<'r> {
         for &column in &self.others {
             svg.rect("others", [self.x(column), HEAD - 4, self.column, height - HEAD], 0);
         }
-        let mut free = 0;
-        for action in &self.record.actions {
-            let column = self.columns.get(action.order).copied().unwrap_or(self.times.len());
-            let x = self.x(column);
+        let column = |action: &Action| self.columns.get(action.order).copied().unwrap_or(self.times.len());
+        let places: Vec<i32> = self.record.actions.iter().map(|action| self.x(column(action))).collect();
+        let end = self.x(self.times.len());
+        for (number, (action, &x)) in self.record.actions.iter().zip(&places).enumerate() {
             svg.path("action", &format!("M{x} 6V{height}"));
-            if x >= free {
-                let name = fit(&action.name, 200);
-                svg.text("action-name", [x + 5, 15], &name);
-                free = x + 5 + 7 * name.chars().count() as i32;
+            let room = places.get(number + 1).map_or(end, |&next| next) - x - 8;
+            if room > 40 {
+                svg.text("action-name", [x + 5, 15], &fit(&action.name, room));
             }
         }
     }

@@ -2,13 +2,17 @@
 
 use super::outcome::{StepOutcome, Stopped, TravelStep};
 use crate::scenario::expect::{BugCheck, Expect};
+use crate::scenario::step::Step;
 use crate::scenario::value::{Status, Word};
 
 /// What was expected and is not so, a sentence each.
-pub(super) fn failures(expect: &Expect, step: &StepOutcome) -> Vec<String> {
+pub(super) fn failures(expected_of: &Step, step: &StepOutcome) -> Vec<String> {
+    let expect = &expected_of.expect;
     let mut failures = Vec::new();
     stop(expect, step, &mut failures);
-    if !expect.stops() && step.stop.is_none() {
+    // A race has several right ends.
+    let any_status = expected_of.thread.is_some() && expect.status.is_none();
+    if !expect.stops() && step.stop.is_none() && !any_status {
         status(expect, step, &mut failures);
     }
     if let Some(output) = &expect.output

@@ -4,12 +4,14 @@ mod act;
 mod driver;
 mod judge;
 mod outcome;
+mod race;
 mod reason;
 mod stage;
 
 use thiserror::Error;
 use vbus_wdm::Stop;
 
+use crate::explore::Race;
 use crate::report;
 use crate::scenario::step::{Action, Step};
 use crate::scenario::{Scenario, ScenarioError};
@@ -29,12 +31,12 @@ pub enum RunError {
 }
 
 impl Scenario {
-    /// Plays the scenario.
+    /// Plays the scenario; with a schedule, its racing steps take turns by that.
     ///
     /// # Errors
     /// [`RunError`] if there is nothing to play. A machine that stops is not an error: the outcome tells it.
     pub fn run(&self) -> Result<Outcome, RunError> {
-        self.play(false).map(|(outcome, _)| outcome)
+        self.play_scheduled(false).map(|played| played.outcome)
     }
 
     /// Plays the scenario, and records everything from its first step on.
@@ -42,11 +44,33 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::run`].
     pub fn record(&self) -> Result<(Outcome, report::Record), RunError> {
-        self.play(true).map(|(outcome, record)| (outcome, record.unwrap_or_default()))
+        self.play_scheduled(true).map(|played| (played.outcome, played.record.unwrap_or_default()))
     }
 
-    fn play(&self, recorded: bool) -> Result<(Outcome, Option<report::Record>), RunError> {
+    fn play_scheduled(&self, recorded: bool) -> Result<Played<'_>, RunError> {
         self.check()?;
+        match &self.schedule {
+            None => self.play_recorded(recorded, None, |_| {}),
+            Some(schedule) => self.play_recorded(recorded, Some(&mut Race::replaying(schedule.clone())), |_| {}),
+        }
+    }
+
+    /// Plays a scenario that was checked. With a `race`, neighbouring steps with threads race in it. `prepare` has the
+    /// stage before the first step.
+    pub(crate) fn play(
+        &self,
+        race: Option<&mut Race>,
+        prepare: impl FnOnce(&mut Stage<'_>),
+    ) -> Result<Played<'_>, RunError> {
+        self.play_recorded(false, race, prepare)
+    }
+
+    fn play_recorded(
+        &self,
+        recorded: bool,
+        mut race: Option<&mut Race>,
+        prepare: impl FnOnce(&mut Stage<'_>),
+    ) -> Result<Played<'_>, RunError> {
         let mut stage = Stage::load(self)?;
         let mut outcome = Outcome { title: self.title.clone(), ..Outcome::default() };
         let marks = vec![0; stage.drivers.len()];
@@ -63,32 +87,61 @@ impl Scenario {
         if recorded {
             report::start(&mut stage.m, &self.title);
         }
-        for step in &self.step {
-            // A scenario that was checked has one action a step.
-            let Some(action) = step.actions().next() else { continue };
-            let mut result = StepOutcome::of(step, action);
-            match stopped.as_ref() {
-                Some(_) => result.failures.push("the machine had stopped before this step".to_owned()),
-                None => {
-                    if recorded {
-                        report::action(&mut stage.m, &result.name);
-                    }
-                    stopped = play(&mut stage, step, action, &mut result);
-                    if result.stop.is_some() {
-                        outcome.stop = result.stop.clone();
-                    }
-                    if recorded {
-                        report::outcome(&mut stage.m, result.came_to(), Some(result.failures.is_empty()));
+        prepare(&mut stage);
+        let mut steps = &self.step[..];
+        while let Some((step, others)) = steps.split_first() {
+            let racing = steps.iter().take_while(|step| step.thread.is_some()).count();
+            if let (Some(race), 1.., None) = (&mut race, racing, &stopped) {
+                if recorded {
+                    report::action(&mut stage.m, "a race");
+                }
+                let results;
+                (results, stopped) = race::play(&mut stage, &steps[..racing], race);
+                if recorded {
+                    let well = results.iter().all(|result| result.failures.is_empty());
+                    report::outcome(&mut stage.m, "the end of the race".to_owned(), Some(well));
+                }
+                outcome.steps.extend(results);
+                steps = &steps[racing..];
+            } else {
+                steps = others;
+                // A scenario that was checked has one action a step.
+                let Some(action) = step.actions().next() else { continue };
+                let mut result = StepOutcome::of(step, action);
+                match &stopped {
+                    Some(_) => result.failures.push("the machine had stopped before this step".to_owned()),
+                    None => {
+                        if recorded {
+                            report::action(&mut stage.m, &result.name);
+                        }
+                        stopped = play(&mut stage, step, action, &mut result);
+                        if recorded {
+                            report::outcome(&mut stage.m, result.came_to(), Some(result.failures.is_empty()));
+                        }
                     }
                 }
+                outcome.steps.push(result);
             }
-            outcome.steps.push(result);
+            if let (Some(stop), None) = (&stopped, &outcome.stop) {
+                outcome.stop = Some(Stopped::of(stop));
+            }
         }
         outcome.stacks_after = stage.stacks();
         outcome.unfinished = stage.requests.keys().cloned().collect();
         let record = recorded.then(|| report::finish(&mut stage.m));
-        Ok((outcome, record))
+        Ok(Played { outcome, record, stage, stop: stopped })
     }
+}
+
+/// A scenario that was played.
+pub(crate) struct Played<'s> {
+    pub(crate) outcome: Outcome,
+    /// What was recorded, if it was to be.
+    pub(crate) record: Option<report::Record>,
+    /// What is left of it all.
+    pub(crate) stage: Stage<'s>,
+    /// What stopped the machine.
+    pub(crate) stop: Option<Stop>,
 }
 
 /// One step: what happens, what it leaves, and whether that was expected. Returns what stopped the machine.
@@ -112,6 +165,6 @@ pub(crate) fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, resul
         }
     };
     result.reason = stopped.is_none().then(|| reason::of(stage, action, result)).flatten();
-    result.failures = judge::failures(&step.expect, result);
+    result.failures = judge::failures(step, result);
     stopped
 }

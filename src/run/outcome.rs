@@ -136,7 +136,7 @@ pub enum TravelStep {
     Complete,
     /// A completion routine runs.
     Routine,
-    /// It is cancelled.
+    /// Somebody called IoCancelIrp.
     Cancel,
     /// The walk up passed the last location.
     Done,
@@ -310,6 +310,7 @@ impl Stage<'_> {
             IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
             IrpStep::Done => (TravelStep::Done, None, None),
             IrpStep::Free => (TravelStep::Free, None, None),
+            IrpStep::Cancel { .. } => (TravelStep::Cancel, None, None),
         };
         Travel {
             irp: Word(seen.irp.address()),

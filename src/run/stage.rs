@@ -19,6 +19,7 @@ use crate::setup::SetupError;
 use crate::topology::{self, BusDriver, Filters, ReaderDriver, Topology};
 
 /// A request that is out, or finished and not waited for yet.
+#[derive(Clone)]
 pub(super) struct Out {
     pub(super) overlapped: Overlapped,
     pub(super) output_length: u32,
@@ -29,8 +30,8 @@ pub(crate) struct Stage<'s> {
     pub(crate) scenario: &'s Scenario,
     pub(crate) m: Machine,
     /// Every framework driver with its name.
-    pub(super) drivers: Vec<(String, Driver)>,
-    pub(super) buses: Vec<DevNode>,
+    pub(crate) drivers: Vec<(String, Driver)>,
+    pub(crate) buses: Vec<DevNode>,
     pub(super) handles: BTreeMap<String, FileObject>,
     /// The scenario's own handles, by bus and whether they are overlapped.
     pub(super) own_handles: BTreeMap<(usize, bool), FileObject>,
@@ -40,7 +41,54 @@ pub(crate) struct Stage<'s> {
     pub(super) place: Place,
 }
 
+/// What steps gave names to, and what else a thread of a race takes along.
+#[derive(Clone)]
+pub(super) struct Names {
+    drivers: Vec<(String, Driver)>,
+    buses: Vec<DevNode>,
+    handles: BTreeMap<String, FileObject>,
+    own_handles: BTreeMap<(usize, bool), FileObject>,
+    requests: BTreeMap<String, Out>,
+    topology: Topology,
+}
+
 impl<'s> Stage<'s> {
+    /// All handles that a program has, which has them no more.
+    pub(crate) fn take_handles(&mut self) -> Vec<FileObject> {
+        let handles = std::mem::take(&mut self.handles).into_values();
+        handles.chain(std::mem::take(&mut self.own_handles).into_values()).collect()
+    }
+
+    /// The readers' drivers.
+    pub(crate) fn reader_drivers(&self) -> &[(String, Driver)] {
+        &self.drivers[self.scenario.bus.len().min(self.drivers.len())..]
+    }
+
+    /// Everything but the machine.
+    pub(super) fn names(&self) -> Names {
+        Names {
+            drivers: self.drivers.clone(),
+            buses: self.buses.clone(),
+            handles: self.handles.clone(),
+            own_handles: self.own_handles.clone(),
+            requests: self.requests.clone(),
+            topology: self.topology.clone(),
+        }
+    }
+
+    /// The stage of a thread that has the machine now.
+    pub(super) fn of(scenario: &'s Scenario, m: Machine, names: Names) -> Stage<'s> {
+        let Names { drivers, buses, handles, own_handles, requests, topology } = names;
+        Stage { scenario, m, drivers, buses, handles, own_handles, requests, topology, place: Place::default() }
+    }
+
+    /// Takes over what a thread added to the names that it had `before`, and took from them.
+    pub(super) fn learn(&mut self, before: &Names, after: &Names) {
+        difference(&mut self.handles, &before.handles, &after.handles);
+        difference(&mut self.own_handles, &before.own_handles, &after.own_handles);
+        difference(&mut self.requests, &before.requests, &after.requests);
+    }
+
     /// Loads the scenario's drivers; nothing is started yet.
     pub(crate) fn load(scenario: &'s Scenario) -> Result<Stage<'s>, RunError> {
         let topology = topology_of(scenario);
@@ -137,6 +185,12 @@ impl<'s> Stage<'s> {
     pub(super) fn debugger_breaks(&self) -> usize {
         self.drivers.iter().map(|(_, driver)| driver.debugger_breaks(&self.m).len()).sum()
     }
+}
+
+fn difference<K: Ord + Clone, V: Clone>(known: &mut BTreeMap<K, V>, before: &BTreeMap<K, V>, after: &BTreeMap<K, V>) {
+    known.retain(|key, _| after.contains_key(key) || !before.contains_key(key));
+    let added = after.iter().filter(|(key, _)| !before.contains_key(key));
+    known.extend(added.map(|(key, value)| (key.clone(), value.clone())));
 }
 
 fn script_of(bus: &Bus, driver: Driver) -> Option<Script> {

@@ -58,29 +58,7 @@ pub struct Bus {
     pub reader: Vec<Reader>,
     /// Where it stands.
     #[serde(skip)]
-    pub(crate) place: Option<Place>,
-}
-
-impl Bus {
-    /// A bus with this name, without readers, and everything else as it is where nothing is said.
-    pub fn new(name: &str) -> Bus {
-        Bus {
-            name: Spanned::new(0..0, name.to_owned()),
-            extra_stack: 0,
-            upper_filters: Vec::new(),
-            lower_filters: Vec::new(),
-            preprocess: None,
-            remove_lock: false,
-            format: Format::default(),
-            sender: SentRequest::default(),
-            target: Target::default(),
-            send: Send::default(),
-            queue: Queue::default(),
-            driver: None,
-            reader: Vec::new(),
-            place: None,
-        }
-    }
+    pub place: Option<Place>,
 }
 
 /// How a preprocess callback passes an IRP on.

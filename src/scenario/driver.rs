@@ -79,6 +79,19 @@ pub enum Cancelled {
     Nothing,
 }
 
+impl DriverCode {
+    /// A driver that makes these calls, and does nothing wrong when one fails.
+    pub fn new(forward: impl IntoIterator<Item = Call>) -> DriverCode {
+        DriverCode {
+            forward: forward.into_iter().collect(),
+            on_format_failed: Failed::default(),
+            on_send_failed: Failed::default(),
+            on_completion: Call::only_complete(),
+            on_cancel: Cancelled::default(),
+        }
+    }
+}
+
 impl Call {
     fn only_complete() -> Vec<Call> {
         vec![Call::Complete]

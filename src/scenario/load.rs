@@ -12,6 +12,7 @@ use super::bus::Bus;
 use super::framework::Framework;
 use super::source::{Place, ScenarioError, Source, from_toml};
 use super::step::Step;
+use crate::explore::Schedule;
 
 /// One file, with where its parts stand.
 #[derive(Default, Deserialize)]
@@ -20,6 +21,7 @@ struct File {
     title: String,
     include: Vec<Spanned<String>>,
     framework: Option<Framework>,
+    schedule: Option<Schedule>,
     bus: Vec<Spanned<Bus>>,
     step: Vec<Spanned<Step>>,
 }
@@ -81,6 +83,7 @@ fn add(scenario: &mut Scenario, source: Source, open: &mut Vec<PathBuf>) -> Resu
     }
     // The outermost file comes last and says what the scenario is.
     scenario.title = file.title;
+    scenario.schedule = file.schedule;
     scenario.path.clone_from(&source.path);
     if let Some(framework) = file.framework {
         scenario.framework = framework;

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::explore::Schedule;
 use bus::Bus;
 use filter::is_default;
 use framework::Framework;
@@ -46,12 +47,15 @@ pub struct Scenario {
     /// The buses with their readers.
     #[serde(skip_serializing_if = "is_default")]
     pub bus: Vec<Bus>,
+    /// How the threads of racing steps take turns, as `vbus explore` found it: `vbus run` replays that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// What happens.
     #[serde(skip_serializing_if = "is_default")]
     pub step: Vec<Step>,
     /// The file that it was read from, or stands for.
     #[serde(skip)]
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Scenario {

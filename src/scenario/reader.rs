@@ -35,7 +35,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader with this id, and everything else as it is where nothing is said.
+    /// A reader with this id as it is when nothing else is said.
     pub fn new(id: u32) -> Reader {
         Reader {
             id: Spanned::new(0..0, id),

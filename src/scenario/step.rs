@@ -25,12 +25,17 @@ macro_rules! actions {
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $key: Option<$parameters>,
             )+
-            /// What must be so afterwards. Without a status here the step must succeed.
+            /// The thread that takes the step. Neighbouring steps with threads race in `vbus explore`, each thread's own
+            /// in order; `vbus run` takes them one after the other, as they stand.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub thread: Option<String>,
+            /// What must be so afterwards. Without a status here the step must succeed, unless it races: then it may end
+            /// with any status.
             #[serde(skip_serializing_if = "is_default")]
             pub expect: Expect,
             /// Where it stands.
             #[serde(skip)]
-            pub(crate) place: Option<Place>,
+            pub place: Option<Place>,
         }
 
         /// The action of a step.
@@ -329,6 +334,21 @@ pub struct AttachParameters {
     pub reader: Option<Spanned<u32>>,
     /// The filter.
     pub filter: Filter,
+}
+
+impl ForwardParameters {
+    /// The vendor IOCTL for this reader, without input: the answer is its card's ATR.
+    pub fn new(reader: u32) -> ForwardParameters {
+        ForwardParameters {
+            bus: None,
+            reader: Spanned::new(0..0, reader),
+            ioctl: exchange(),
+            input: Bytes::default(),
+            output_length: short_response(),
+            handle: None,
+            name: None,
+        }
+    }
 }
 
 fn exchange() -> Ioctl {

@@ -68,3 +68,21 @@ fn a_text_without_anything_to_read_is_told_what_to_paste() {
     assert!(out.contains("help: paste what one of these prints"), "{out}");
     assert!(out.contains("2 other lines not understood"), "{out}");
 }
+
+#[test]
+fn a_scenario_is_written_and_vbus_run_confirms_it() {
+    let folder = std::env::temp_dir().join(format!("vbus-explain-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("out.toml");
+    let name = path.to_str().unwrap();
+    let output = run(&["--scenario", name], LINE);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).ends_with(&format!("\nwritten: {name}; confirm it with: vbus run {name}\n")));
+    let confirmed = Command::new(env!("CARGO_BIN_EXE_vbus")).args(["run", name]).output().unwrap();
+    assert_eq!(confirmed.status.code(), Some(0), "{}", text(&confirmed.stdout));
+
+    let impossible = run(&["--scenario", name], "MULTIPLE_IRP_COMPLETE_REQUESTS (44)\nArg1: 1\n");
+    assert_eq!(impossible.status.code(), Some(1));
+    assert!(text(&impossible.stderr).contains("no scenario has what it takes to show irp-completed-twice"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

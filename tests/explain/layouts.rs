@@ -12,8 +12,11 @@ fn story(dress: Dress) -> String {
     dress::log(&vbus.machine, vbus.bus_driver, "vbus", dress)
 }
 
+/// Cause, count, request, target, driver.
+type Essence = (&'static str, u64, Option<u64>, Option<u64>, Option<String>);
+
 /// What must be the same however a log is printed.
-fn essence(explanation: &Explanation) -> Vec<(&'static str, u64, Option<u64>, Option<u64>, Option<String>)> {
+fn essence(explanation: &Explanation) -> Vec<Essence> {
     let failures = explanation.failures.iter();
     failures
         .map(|failure| (failure.cause, failure.count, failure.request, failure.target, failure.driver.clone()))

@@ -16,7 +16,9 @@ macro_rules! approve_explanation {
 mod causes;
 mod command;
 mod debugger;
+mod document;
 mod dress;
 mod layouts;
 mod limits;
 mod robustness;
+mod scenarios;

@@ -79,7 +79,8 @@ impl Browser {
     }
 
     fn request(&self, method: &str, path: &str, body: &Value) -> Value {
-        let body = if method == "GET" { String::new() } else { body.to_string() };
+        // A command without parameters has no body at all: chromedriver refuses `null`, and would leave the browser running.
+        let body = if method == "POST" { body.to_string() } else { String::new() };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         write!(
@@ -195,13 +196,16 @@ impl Browser {
         log.as_array().cloned().unwrap_or_default()
     }
 
-    /// What was asked for over the network since the last call.
+    /// What pages from files asked for since the last call; what the browser's own first page asks for is its business.
     pub fn requests(&self) -> Vec<String> {
         let log = self.post("/se/log", json!({ "type": "performance" }));
         let messages = log.as_array().cloned().unwrap_or_default();
-        let sent = messages.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
-        let sent = sent.filter(|entry| entry["message"]["method"] == "Network.requestWillBeSent");
-        sent.map(|entry| entry["message"]["params"]["request"]["url"].as_str().unwrap_or_default().to_owned()).collect()
+        let events = messages.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
+        let sent = events.map(|mut event| event["message"].take());
+        let sent = sent.filter(|event| event["method"] == "Network.requestWillBeSent");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let of_file = sent.filter(|event| text(&event["params"]["documentURL"]).starts_with("file://"));
+        of_file.map(|event| text(&event["params"]["request"]["url"])).collect()
     }
 }
 

@@ -21,9 +21,6 @@ fn page(extra: i8) -> String {
 
 fn open(extra: i8) -> Option<Browser> {
     let browser = Browser::start()?;
-    // What a browser's own first page asks for is its own business.
-    _ = browser.requests();
-    _ = browser.console();
     browser.open("report", &page(extra));
     Some(browser)
 }

@@ -184,3 +184,9 @@ fn find<B>(found: Option<&mut B>, exit: Exit, object: Object) -> &mut B {
 pub fn trace<const N: usize>(m: &mut Machine, driver: Driver, site: &'static Site, arguments: [u64; N]) {
     take_fx(m).trace(driver, site, arguments);
 }
+
+/// How many framework objects there are, drivers and packages aside: for whoever looks for what was left behind.
+pub fn object_count(m: &Machine) -> usize {
+    let framework = fx(m);
+    framework.general.len() + framework.requests.len() + framework.queues.len() + framework.devices.len()
+}

@@ -88,6 +88,9 @@ fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus
 /// DispatchStep2: the IRP gets its request, which goes to EvtIoInCallerContext if there is one, and else to its queue.
 #[inline]
 fn make_request(m: &mut Machine, device: Device, irp: Irp, queue: Option<Queue>) -> NtStatus {
+    if let Err(status) = m.allocation_point("FxRequest::_CreateForPackage") {
+        return complete_without_request(m, device, irp, queue, status);
+    }
     let mut fx = take_fx(m);
     let body = fx.device(device);
     let (in_caller_context, driver) = (body.in_caller_context, body.header.driver());
@@ -105,6 +108,23 @@ fn make_request(m: &mut Machine, device: Device, irp: Irp, queue: Option<Queue>)
         // Without a callback and without a queue the IRP is gone by here.
         (None, None) => STATUS_PENDING,
     }
+}
+
+/// No memory for a request: the IRP is completed by the framework.
+#[cold]
+fn complete_without_request(
+    m: &mut Machine,
+    device: Device,
+    irp: Irp,
+    queue: Option<Queue>,
+    status: NtStatus,
+) -> NtStatus {
+    let driver = device.driver(m);
+    trace(m, driver, &sites::REQUEST_NO_MEMORY, [status.0.into()]);
+    if device.kind(m) != DeviceKind::Filter || queue.is_some() {
+        trace(m, driver, &sites::IO_NO_REQUEST, [status.0.into()]);
+    }
+    irp.complete_with(m, status, 0)
 }
 
 /// The queue that a device's own I/O target gives requests of this major function to, if its driver assigned none.

@@ -38,6 +38,7 @@ pub use compliance::{Rule, RuleBroken};
 pub use device::{Device, DeviceInit, DeviceKind, Preprocess};
 pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
+pub use framework::object_count;
 pub use io_package::{InCallerContext, WdmIrp, WdmIrpDispatch};
 pub use later::{Dpc, DpcConfig, Timer, TimerConfig, WorkItem, WorkItemConfig};
 pub use lookaside::Lookaside;

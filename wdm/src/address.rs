@@ -32,6 +32,8 @@ pub enum Pool {
     ChildEntry,
     /// A routine of a driver.
     Code,
+    /// IO_REMOVE_LOCK, in a device extension.
+    RemoveLock,
 }
 
 impl Pool {
@@ -49,6 +51,7 @@ impl Pool {
             Pool::FxQueue => (0xFFFF_CF81_8EB2_6B40, 0x2F0),
             Pool::FxObject => (0xFFFF_CF81_8EC9_1A50, 0x1E0),
             Pool::ChildEntry => (0xFFFF_CF81_9720_5C30, 0xA0),
+            Pool::RemoveLock => (0xFFFF_CF81_8E6C_11D8, 0x340),
             Pool::Code => (0xFFFF_F805_2A41_1000, 0x140),
         }
     }

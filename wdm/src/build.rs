@@ -216,7 +216,7 @@ impl Machine {
         let Some(span) = span else { return Ok(()) };
         if span.is_null() {
             bad(self);
-            if let Some(buffer) = self[irp].system_buffer {
+            if let Some(buffer) = self[irp].system_buffer.take() {
                 self.free_block(buffer);
             }
             irp.free(self);
@@ -301,6 +301,11 @@ impl Irp {
         // The request goes with its IRP.
         let thread = m.built.get(request).map_or(Thread::FIRST, |request| request.thread);
         m.queue_apc(thread, second_stage, Context(request.to_word()));
+    }
+
+    #[cold]
+    pub(crate) fn is_in_threads_list(self, m: &Machine) -> bool {
+        m.irps.get(self.0).is_some_and(|irp| matches!(irp.origin, Origin::Thread(_)))
     }
 
     /// Whether the event that whoever built the IRP waits for is signalled.

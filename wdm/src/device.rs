@@ -140,6 +140,11 @@ impl DriverObject {
         m[self].major[major as usize] = routine;
     }
 
+    /// The `MajorFunction` entry.
+    pub fn major(self, m: &Machine, major: Major) -> Dispatch {
+        m[self].major[major as usize]
+    }
+
     /// Sets every entry of the `MajorFunction` table, as a framework or a pass-through filter does.
     pub fn set_all_majors(self, m: &mut Machine, routine: Dispatch) {
         m[self].major = [routine; Major::COUNT];

@@ -26,7 +26,7 @@ pub(crate) struct FileData {
     handle_open: bool,
     /// Requests in flight; the last one lets IRP_MJ_CLOSE go.
     references: u32,
-    mode: RequestorMode,
+    pub(crate) mode: RequestorMode,
 }
 
 impl Default for FileData {

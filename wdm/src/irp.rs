@@ -446,6 +446,12 @@ impl Irp {
                 m.observe(self, Step::Free);
             }
         }
+        if !m.built.is_empty() && self.is_in_threads_list(m) {
+            m.undefined(
+                "IoFreeIrp",
+                "an IRP that was built for a thread is freed by the I/O manager, when it is complete",
+            );
+        }
         if !m.irps.release(self.0) {
             m.undefined("IoFreeIrp", FREED);
         }

@@ -28,6 +28,7 @@ mod observe;
 mod pnp;
 mod power;
 mod processors;
+mod remove_lock;
 mod schedule;
 mod slab;
 mod status;
@@ -46,7 +47,7 @@ pub use filter::{FilterStyle, attach_filter, create_filter};
 pub use ioctl::{Access, IoctlCode, Method};
 pub use irp::{CompletionRoutine, Control, IoStatus, Irp, IrpData, Major, Parameters, RequestorMode, StackLocation};
 pub use irql::IRQL_LIMITS;
-pub use machine::{Exit, Machine};
+pub use machine::{Census, Exit, Machine};
 pub use memory::Span;
 pub use names::Guid;
 pub use observe::{Observation, Step, StepHook};
@@ -61,6 +62,7 @@ pub use power::{
     SystemPowerState,
 };
 pub use processors::{Pause, Processor, Processors, Ready, ReadyKind, Until};
+pub use remove_lock::{RemoveLock, RemoveLockLimits};
 pub use schedule::{Context, Irql, Routine, Ticks, Timer};
 pub use slab::{Id, Slab};
 pub use status::{NtStatus, constants};

@@ -15,6 +15,7 @@ use crate::observe::Observer;
 use crate::pnp::PnpManager;
 use crate::power::PowerManager;
 use crate::processors::Processors;
+use crate::remove_lock::RemoveLockData;
 use crate::schedule::{Irql, Schedule};
 use crate::slab::Slab;
 use crate::stop::{BugCheck, Stop};
@@ -35,6 +36,7 @@ pub struct Machine {
     pub(crate) blocks: Slab<Block>,
     pub(crate) requests: Slab<UserRequest>,
     pub(crate) events: Slab<bool>,
+    pub(crate) remove_locks: Slab<RemoveLockData>,
     pub(crate) status_blocks: Slab<Option<IoStatus>>,
     pub(crate) built: Slab<BuiltRequest>,
     pub(crate) cancel_lock_held: bool,
@@ -44,6 +46,7 @@ pub struct Machine {
     pub(crate) power: PowerManager,
     pub(crate) schedule: Schedule,
     pub(crate) completion_port: std::collections::VecDeque<crate::user::Overlapped>,
+    pub(crate) user_apcs: std::collections::VecDeque<crate::user::Overlapped>,
     pub(crate) observer: Option<Box<Observer>>,
     pub(crate) processors: Option<Arc<dyn Processors>>,
     /// Somebody watches or plays other processors, or the level is one at which nothing of this is allowed: what the I/O path asks before it looks
@@ -58,6 +61,21 @@ pub struct Machine {
     extensions: Vec<Box<dyn Any + Send>>,
     stop: Option<Box<Stop>>,
     entered: bool,
+}
+
+/// What is on a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Device objects.
+    pub devices: usize,
+    /// IRPs, whoever has them.
+    pub irps: usize,
+    /// File objects.
+    pub files: usize,
+    /// Blocks of memory.
+    pub buffers: usize,
+    /// Programs' requests whose result was not collected.
+    pub requests: usize,
 }
 
 /// Taken before a part of the machine is borrowed, so that a missing part can still end the machine.
@@ -120,6 +138,17 @@ impl Machine {
                 resume_unwind(panic)
             }
         })
+    }
+
+    /// How many of everything there are at this moment: what somebody compares who looks for what was left behind.
+    pub fn census(&self) -> Census {
+        Census {
+            devices: self.devices.len(),
+            irps: self.irps.len(),
+            files: self.files.len(),
+            buffers: self.blocks.len(),
+            requests: self.requests.len(),
+        }
     }
 
     pub(crate) fn look_closer(&mut self) {

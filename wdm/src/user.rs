@@ -1,7 +1,8 @@
 //! The user-mode side: what a program's DeviceIoControl does, and what it sees of the answer.
 
+use crate::device::{DeviceObject, IoType};
 use crate::file::FileObject;
-use crate::ioctl::{IoctlCode, Method};
+use crate::ioctl::{Access, IoctlCode, Method};
 use crate::irp::{IoStatus, Irp, IrpData, Major, Origin, Parameters, RequestorMode};
 use crate::machine::Machine;
 use crate::memory::Span;
@@ -33,6 +34,29 @@ pub(crate) struct UserRequest {
     pub(crate) thread: Thread,
     pub(crate) number: u64,
     pub(crate) abandoned: bool,
+    /// The program went on and has no way to ask for the result.
+    forgotten: bool,
+    /// It was started with an APC routine.
+    apc: bool,
+}
+
+/// What a program asks for.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Control { code: IoctlCode, input: &'a [u8], output: &'a [u8] },
+    Read { output: &'a [u8], offset: i64 },
+    Write { input: &'a [u8], offset: i64 },
+}
+
+impl Asked<'_> {
+    /// The rights that the handle must have.
+    fn access(self) -> Access {
+        match self {
+            Asked::Control { code, .. } => code.access(),
+            Asked::Read { .. } => Access::READ,
+            Asked::Write { .. } => Access::WRITE,
+        }
+    }
 }
 
 /// An overlapped request, in flight or finished and not yet collected.
@@ -57,24 +81,59 @@ impl Machine {
         input: &[u8],
         output: &mut [u8],
     ) -> Result<IoStatus, Stop> {
-        self.run(|m| {
-            let id = match m.issue(file, code, input, output) {
-                Ok(id) => id,
-                Err(status) => return IoStatus { status, information: 0 },
-            };
-            if m.user_request(id).dispatch_returned == STATUS_PENDING {
-                m.wait("the program's request to complete", move |m| m.requests.get(id).is_some_and(|r| r.signalled));
-            } else {
-                // The program's thread drops to PASSIVE_LEVEL on its way out, which lets stage two's APC in.
-                m.second_stage_runs(id);
-            }
-            let request = m.user_request(id);
-            let returned = request.dispatch_returned;
-            let status = if returned == STATUS_PENDING { request.final_status } else { returned };
-            let information = request.io_status.map_or(0, |block| block.information);
-            m.collect(id, output);
-            IoStatus { status, information }
-        })
+        let asked = Asked::Control { code, input, output };
+        self.run(|m| m.issue_and_wait(file, asked)).map(|answer| self.take_answer(answer, output))
+    }
+
+    /// `ReadFile` on a synchronous handle. The buffer is where the flags of the highest device of the stack say.
+    ///
+    /// # Errors
+    /// As [`Machine::device_io_control`].
+    ///
+    /// Source: Windows driver documentation, ReadFile and "Methods for Accessing Data Buffers"; ReactOS, NtReadFile.
+    pub fn read_file(&mut self, file: FileObject, output: &mut [u8], offset: i64) -> Result<IoStatus, Stop> {
+        let asked = Asked::Read { output, offset };
+        self.run(|m| m.issue_and_wait(file, asked)).map(|answer| self.take_answer(answer, output))
+    }
+
+    /// `WriteFile` on a synchronous handle.
+    ///
+    /// # Errors
+    /// As [`Machine::device_io_control`].
+    pub fn write_file(&mut self, file: FileObject, input: &[u8], offset: i64) -> Result<IoStatus, Stop> {
+        let asked = Asked::Write { input, offset };
+        self.run(|m| m.issue_and_wait(file, asked)).map(|answer| self.take_answer(answer, &mut []))
+    }
+
+    /// Issues a request and waits. Returns what the API returns, and the request whose buffers are still to be taken.
+    fn issue_and_wait(&mut self, file: FileObject, asked: Asked<'_>) -> (IoStatus, Option<Id>) {
+        let id = match self.issue(file, asked, false) {
+            Ok(id) => id,
+            Err(status) => return (IoStatus { status, information: 0 }, None),
+        };
+        if self.user_request(id).dispatch_returned == STATUS_PENDING {
+            self.wait("the program's request to complete", move |m| m.requests.get(id).is_some_and(|r| r.signalled));
+        } else {
+            // The program's thread drops to PASSIVE_LEVEL on its way out, which lets stage two's APC in.
+            self.second_stage_runs(id);
+        }
+        let request = self.user_request(id);
+        let returned = request.dispatch_returned;
+        let status = if returned == STATUS_PENDING { request.final_status } else { returned };
+        let information = request.io_status.map_or(0, |block| block.information);
+        if request.finished {
+            return (IoStatus { status, information }, Some(id));
+        }
+        // A driver that said it was done still has the IRP: what that brings back reaches a program that went on.
+        request.forgotten = true;
+        (IoStatus { status, information }, None)
+    }
+
+    fn take_answer(&mut self, (status, request): (IoStatus, Option<Id>), output: &mut [u8]) -> IoStatus {
+        if let Some(id) = request {
+            self.collect(id, output);
+        }
+        status
     }
 
     /// `DeviceIoControl` on an overlapped handle. The inner result is what the API returns at once: STATUS_PENDING
@@ -94,20 +153,75 @@ impl Machine {
         input: &[u8],
         output: &[u8],
     ) -> Result<Result<Overlapped, NtStatus>, Stop> {
-        self.run(|m| {
-            // On a synchronous handle the API itself waits, which [`Machine::device_io_control`] does.
-            if !file.data(m)?.overlapped {
-                return Err(STATUS_INVALID_PARAMETER);
-            }
-            let id = m.issue(file, code, input, output)?;
-            let returned = m.user_request(id).dispatch_returned;
-            if !returned.is_error() {
-                return Ok(Overlapped(id));
-            }
-            m.second_stage_runs(id);
-            m.collect(id, &mut []);
-            Err(returned)
-        })
+        self.run(|m| m.start(file, Asked::Control { code, input, output }, false))
+    }
+
+    /// The same with an APC routine (`NtDeviceIoControlFile`): the finished request comes out of [`Machine::next_apc`]. A
+    /// handle with the completion port is STATUS_INVALID_PARAMETER.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    ///
+    /// Source: Windows driver documentation, ZwDeviceIoControlFile; ReactOS, IopDeviceFsIoControl.
+    pub fn start_io_control_with_apc(
+        &mut self,
+        file: FileObject,
+        code: IoctlCode,
+        input: &[u8],
+        output: &[u8],
+    ) -> Result<Result<Overlapped, NtStatus>, Stop> {
+        self.run(|m| m.start(file, Asked::Control { code, input, output }, true))
+    }
+
+    /// `ReadFile` on an overlapped handle: see [`Machine::start_io_control`].
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    pub fn start_read(
+        &mut self,
+        file: FileObject,
+        output: &[u8],
+        offset: i64,
+    ) -> Result<Result<Overlapped, NtStatus>, Stop> {
+        self.run(|m| m.start(file, Asked::Read { output, offset }, false))
+    }
+
+    /// `WriteFile` on an overlapped handle: see [`Machine::start_io_control`].
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    pub fn start_write(
+        &mut self,
+        file: FileObject,
+        input: &[u8],
+        offset: i64,
+    ) -> Result<Result<Overlapped, NtStatus>, Stop> {
+        self.run(|m| m.start(file, Asked::Write { input, offset }, false))
+    }
+
+    fn start(&mut self, file: FileObject, asked: Asked<'_>, apc: bool) -> Result<Overlapped, NtStatus> {
+        let data = file.data(self)?;
+        // On a synchronous handle the API itself waits.
+        if !data.overlapped || (apc && data.completion_port) {
+            return Err(STATUS_INVALID_PARAMETER);
+        }
+        let id = self.issue(file, asked, apc)?;
+        let returned = self.user_request(id).dispatch_returned;
+        if !returned.is_error() {
+            return Ok(Overlapped(id));
+        }
+        self.second_stage_runs(id);
+        // A driver that failed a request and still has it, or marked it pending before: its completion is announced to a
+        // program that was told there would be none.
+        let port = self.files.get(file.0).is_some_and(|file| file.completion_port);
+        let request = self.user_request(id);
+        let announced = (apc || port) && (request.signalled || !request.finished);
+        match (announced, request.finished) {
+            (true, _) => {}
+            (false, false) => request.forgotten = true,
+            (false, true) => self.collect(id, &mut []),
+        }
+        Err(returned)
     }
 
     /// `GetOverlappedResult` without waiting: the IO_STATUS_BLOCK once the request is complete, its output copied to
@@ -169,11 +283,27 @@ impl Machine {
         })
     }
 
+    /// `CancelIoEx` for every request of every program, as when all of them lose patience. Returns whether one was out that
+    /// nobody had cancelled yet.
+    pub fn cancel_all_io(&mut self) -> bool {
+        let out: Vec<Irp> = self.requests.iter().filter_map(|(_, request)| request.irp).collect();
+        let mut cancelled = false;
+        for irp in out {
+            if irp.exists(self) && !self[irp].is_completed() && !self[irp].cancel {
+                irp.cancel_now(self);
+                cancelled = true;
+            }
+        }
+        cancelled
+    }
+
     /// Lets the APC of a request run that did not pend.
     fn second_stage_runs(&mut self, id: Id) {
         if self.has_processors() {
             self.wait("the second stage of the program's request", move |m| {
-                m.requests.get(id).is_some_and(|r| r.finished)
+                // A driver that returned too early still has the IRP: nothing is on its way then.
+                let out = |request: &UserRequest| request.irp.is_some_and(|irp| !m[irp].is_completed());
+                m.requests.get(id).is_none_or(|request| request.finished || out(request))
             });
         }
         self.run_ready();
@@ -184,10 +314,17 @@ impl Machine {
         self.completion_port.pop_front()
     }
 
-    /// Steps 1 to 6 of a DeviceIoControl, and the call of the top driver.
-    fn issue(&mut self, file: FileObject, code: IoctlCode, input: &[u8], output: &[u8]) -> Result<Id, NtStatus> {
+    /// What a program's alertable wait (`SleepEx`) delivers: the next finished request that was started with an APC.
+    pub fn next_apc(&mut self) -> Option<Overlapped> {
+        self.user_apcs.pop_front()
+    }
+
+    /// Steps 1 to 6 of a DeviceIoControl, a ReadFile or a WriteFile, and the call of the top driver.
+    fn issue(&mut self, file: FileObject, asked: Asked<'_>, apc: bool) -> Result<Id, NtStatus> {
         let data = file.data(self)?;
-        if !data.access.grants(code.access()) {
+        // A handle of the kernel's own is trusted.
+        let mode = data.mode;
+        if mode == RequestorMode::User && !data.access.grants(asked.access()) {
             return Err(STATUS_ACCESS_DENIED);
         }
         let top = file.related_device(self).ok_or(STATUS_NO_SUCH_DEVICE)?;
@@ -197,18 +334,29 @@ impl Machine {
         let irp = self.allocate_irp_for(self[top].stack_size, Origin::System)?;
         let (thread, number) = self.next_of_thread();
         let (id, request) = self.requests.take();
-        *request = UserRequest { irp: Some(irp), file: Some(file), thread, number, ..UserRequest::default() };
+        *request = UserRequest { irp: Some(irp), file: Some(file), thread, number, apc, ..UserRequest::default() };
         self[irp].origin = Origin::User(id);
-        let type3_input = self.describe_buffers(irp, id, code.method(), input, output);
-        let location = self[irp].next_mut();
-        location.major = Major::DeviceControl;
-        location.file = Some(file);
-        location.parameters = Parameters::DeviceIoControl {
-            output_length: output.len() as u32,
-            input_length: input.len() as u32,
-            code,
-            type3_input,
+        self[irp].requestor_mode = mode;
+        let (major, parameters) = match asked {
+            Asked::Control { code, input, output } => {
+                let type3_input = self.describe_buffers(irp, id, code.method(), input, output);
+                let (output_length, input_length) = (output.len() as u32, input.len() as u32);
+                let parameters = Parameters::DeviceIoControl { output_length, input_length, code, type3_input };
+                (Major::DeviceControl, parameters)
+            }
+            Asked::Read { output, offset } => {
+                self.describe_transfer(irp, id, top, output, true);
+                (Major::Read, Parameters::Transfer { length: output.len() as u32, offset })
+            }
+            Asked::Write { input, offset } => {
+                self.describe_transfer(irp, id, top, input, false);
+                (Major::Write, Parameters::Transfer { length: input.len() as u32, offset })
+            }
         };
+        let location = self[irp].next_mut();
+        location.major = major;
+        location.file = Some(file);
+        location.parameters = parameters;
         file.add_reference(self);
         let returned = irp.call_driver(self, top);
         self.user_request(id).dispatch_returned = returned;
@@ -228,7 +376,6 @@ impl Machine {
             }
         };
         let data = &mut self[irp];
-        data.requestor_mode = RequestorMode::User;
         let mut type3_input = None;
         match method {
             Method::Buffered => {
@@ -256,6 +403,35 @@ impl Machine {
         // A system buffer belongs to the IRP and goes with it; the program's own input buffer with the request.
         request.input = type3_input;
         type3_input
+    }
+
+    /// Puts the data of a read or a write where the flags of the highest device say.
+    fn describe_transfer(&mut self, irp: Irp, id: Id, top: DeviceObject, bytes: &[u8], reads: bool) {
+        let length = bytes.len() as u32;
+        let io_type = self[top].io_type;
+        // A buffered write needs nothing of the program's once its bytes are copied.
+        let own = length > 0 && (reads || io_type != IoType::Buffered);
+        let own = own.then(|| self.allocate_block(bytes, 0));
+        let system = (io_type == IoType::Buffered && length > 0)
+            .then(|| self.allocate_block(if reads { &[] } else { bytes }, length));
+        let data = &mut self[irp];
+        match io_type {
+            IoType::Buffered => {
+                data.system_buffer = system;
+                data.flags = IrpData::BUFFERED_IO;
+                if system.is_some() {
+                    data.flags |= IrpData::DEALLOCATE_BUFFER;
+                }
+                if reads {
+                    data.flags |= IrpData::INPUT_OPERATION;
+                    data.user_buffer = own;
+                }
+            }
+            IoType::Direct => data.mdl = own,
+            IoType::Neither => data.user_buffer = own,
+        }
+        let request = self.user_request(id);
+        if reads { request.output = own } else { request.input = own }
     }
 
     /// The program takes its result, and the request is over for it.
@@ -302,7 +478,7 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     irp.free(m);
 
     let file = m.user_request(id).file;
-    if abandoned {
+    if abandoned || m.user_request(id).forgotten {
         // Nobody asks for the result.
         m.collect(id, &mut []);
     } else {
@@ -324,7 +500,9 @@ fn finish(m: &mut Machine, id: Id, file: Option<FileObject>, status: IoStatus, p
     if !status.status.is_error() || (pended && overlapped) {
         request.io_status = Some(status);
         request.signalled = true;
-        if overlapped && port {
+        if request.apc {
+            m.user_apcs.push_back(Overlapped(id));
+        } else if overlapped && port {
             m.completion_port.push_back(Overlapped(id));
         }
     } else if pended {

@@ -168,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn every_row_is_documented() {
+        let documents = include_str!("../../../docs/explain.md");
+        for cause in table() {
+            assert!(documents.contains(&format!("| `{}` |", cause.id)), "docs/explain.md lacks {}", cause.id);
+        }
+    }
+
+    #[test]
     fn no_line_and_no_bug_check_belongs_to_two_rows() {
         let rows: Vec<&Cause> = table().collect();
         for (at, cause) in rows.iter().enumerate() {

@@ -47,8 +47,8 @@ impl Debugger {
         }
         let text = line.trim();
         // Output names other commands, too, but with capitals: !DevObj, !DevNode, !IRP.
-        let is_typed = text.starts_with('!') && text[1..].starts_with(|letter: char| letter.is_ascii_lowercase());
-        if is_typed && self.command(text) {
+        let is_extension = text.starts_with('!') && text[1..].starts_with(|letter: char| letter.is_ascii_lowercase());
+        if (is_extension || text.starts_with("dt ")) && self.command(text) {
             return true;
         }
         bugcheck::line(&mut self.block, number, text, facts)

@@ -160,7 +160,10 @@ fn is_digit(letter: char) -> bool {
 mod tests {
     use super::*;
 
-    fn parts(line: &str) -> Option<(Layout, Option<u64>, &str, &str, Option<Level>, &str)> {
+    /// Layout, sequence, function, time, level, message.
+    type Parts<'l> = (Layout, Option<u64>, &'l str, &'l str, Option<Level>, &'l str);
+
+    fn parts(line: &str) -> Option<Parts<'_>> {
         let Head { layout, sequence, function, time, level, message } = head(line)?;
         Some((layout, sequence, &line[function], &line[time], level, &line[message..]))
     }

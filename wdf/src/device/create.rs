@@ -147,6 +147,7 @@ impl DeviceInit {
         attributes: Attributes,
     ) -> Result<Device, NtStatus> {
         let driver = self.driver;
+        m.allocation_point("FxDevice::_Create")?;
         let lower_stack_size = place.lower.map_or(0, |lower| m[lower].stack_size);
         let inherited = fx(m).drivers.get(driver.id()).map(|body| body.constraints).unwrap_or_default();
         let (id, body) = fx_mut(m).devices.take();

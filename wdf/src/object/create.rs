@@ -15,7 +15,7 @@ use crate::trace::sites;
 /// Makes an object of a class, below `attributes`' parent or else `parent`. What else the attributes say was validated.
 ///
 /// # Errors
-/// STATUS_DELETE_PENDING for a parent that is being deleted.
+/// STATUS_DELETE_PENDING for a parent that is being deleted, STATUS_INSUFFICIENT_RESOURCES.
 pub fn create_general(
     m: &mut Machine,
     driver: Driver,
@@ -24,6 +24,7 @@ pub fn create_general(
     parent: impl Handle,
     attributes: Attributes,
 ) -> Result<Object, NtStatus> {
+    m.allocation_point("FxObjectHandleAlloc")?;
     let parent = parent_of(m, driver, &attributes, parent.object());
     let (id, slot) = fx_mut(m).general.take();
     slot.class = class;

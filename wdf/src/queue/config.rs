@@ -210,6 +210,7 @@ impl QueueConfig {
 
     fn build(self, m: &mut Machine, device: Device, parent: Object, attributes: Attributes) -> Result<Queue, NtStatus> {
         let driver = device.driver(m);
+        m.allocation_point("FxIoQueue::_Create")?;
         let parent = parent_of(m, driver, &attributes, parent);
         let inherited = device.body(m).constraints;
         let constraints = Constraints::of(&attributes, inherited);

@@ -76,6 +76,7 @@ fn new(
     prepare: impl FnOnce(&mut Machine, Request) -> Result<(), NtStatus>,
 ) -> Result<Request, NtStatus> {
     attributes.validate(m, driver, Allowed::Neither)?;
+    m.allocation_point("FxRequest::_Create")?;
     let parent = parent_of(m, driver, &attributes, driver.0);
     let request = uncommitted(m, driver, irp, ownership);
     let created = prepare(m, request).and_then(|()| request.0.commit(m, parent, attributes));

@@ -104,6 +104,8 @@ sites! {
     IO_DESTROYED = Verbose TRACINGIO "FxPkgIo::~FxPkgIo" "Destroyed FxPkgIo 0x%p";
     IO_RESTART = Information TRACINGIO "FxPkgIo::ResetStateForRestart" "Restart queues from purged state for WDFDEVICE 0x%p due to device restart";
     IO_DISPATCH = Verbose TRACINGIO "FxPkgIo::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ!, IRP_MN %x, IRP 0x%p";
+    REQUEST_NO_MEMORY = Error TRACINGREQUEST "FxRequest::_CreateForPackage" "Memory allocation failed %!STATUS!";
+    IO_NO_REQUEST = Error TRACINGIO "FxPkgIo::DispatchStep2" "Could not create WDFREQUEST, %!STATUS!";
     IO_NO_QUEUE = Error TRACINGIO "FxPkgIo::DispatchStep1" "No queue configured for WDFDEVICE 0x%p, failing IRP 0x%p, %!STATUS!";
     IO_ENQUEUE = Verbose TRACINGIO "FxPkgIo::EnqueueRequest" "WDFREQUEST 0x%p";
     IO_ENQUEUE_NO_QUEUE = Error TRACINGIO "FxPkgIo::EnqueueRequest" "No queue configured for WDFDEVICE 0x%p, failing WDFREQUEST 0x%p %!STATUS!";

@@ -1,0 +1,122 @@
+//! What `check` computes without running is what happens when it runs.
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use vbus::Scenario;
+use vbus::budget::{Edge, edges};
+use vbus::run::Outcome;
+use vbus::scenario::bus::{Bus, Format, Preprocess, SentRequest, Target};
+use vbus::scenario::driver::{Call, DriverCode};
+use vbus::scenario::filter::{Filter, FilterTable, Passes};
+use vbus::scenario::framework::Framework;
+use vbus::scenario::reader::Reader;
+use vbus::scenario::step::{ForwardParameters, Step};
+use vbus::wdm::constants::*;
+
+/// A file's worth of values, as a scenario is easiest put together.
+fn parse(text: String) -> Scenario {
+    Scenario::parse("random.toml", text).unwrap()
+}
+
+/// Filters of either kind.
+fn filters(prefix: &'static str) -> impl Strategy<Value = Vec<Filter>> {
+    let one = any::<bool>().prop_map(|skips| if skips { Passes::Skip } else { Passes::Copy });
+    prop::collection::vec(one, 0..4).prop_map(move |passes| {
+        let filter = |(at, passes)| Filter::Table(FilterTable { name: format!("{prefix}{at}"), passes });
+        passes.into_iter().enumerate().map(filter).collect()
+    })
+}
+
+/// A bus with one reader, of any kind that forwards.
+fn bus() -> impl Strategy<Value = Bus> {
+    let stack = (0..8i8, filters("upper"), filters("lower"));
+    let options = (
+        prop_oneof![Just(None), Just(Some(Preprocess::Skip)), Just(Some(Preprocess::Copy))],
+        any::<bool>(),
+        prop_oneof![Just(SentRequest::Original), Just(SentRequest::DriverCreated)],
+        prop_oneof![Just(Target::ExistingDevice), Just(Target::ByName)],
+        prop_oneof![Just(Format::InternalIoctl), Just(Format::Ioctl)],
+        any::<bool>(),
+    );
+    let reader = (0..4i8, filters("class"), filters("under"));
+    (stack, options, reader).prop_map(|(stack, options, reader)| {
+        let mut bus = Bus { reader: vec![Reader::new(7)], ..Bus::new("vbus") };
+        (bus.extra_stack, bus.upper_filters, bus.lower_filters) = stack;
+        let in_calls;
+        (bus.preprocess, bus.remove_lock, bus.sender, bus.target, bus.format, in_calls) = options;
+        // A driver that is told what to do sends the program's request, to a target that is open.
+        if in_calls && bus.target == Target::ExistingDevice {
+            bus.driver = Some(DriverCode::new([Call::Format, Call::SetCompletionRoutine, Call::Send]));
+        }
+        let one = &mut bus.reader[0];
+        (one.extra_stack, one.upper_filters, one.lower_filters) = reader;
+        bus
+    })
+}
+
+/// Forwards one request.
+fn run(bus: Bus) -> Outcome {
+    let step = Step { forward: Some(ForwardParameters::new(7)), ..Step::default() };
+    let framework = Framework { verbose: false, log_pages: 1, ..Framework::default() };
+    Scenario { framework, bus: vec![bus], step: vec![step], ..Scenario::default() }.run().unwrap()
+}
+
+fn edge(bus: &Bus) -> Edge {
+    edges(&Scenario { bus: vec![bus.clone()], ..Scenario::default() }).remove(0)
+}
+
+/// Whether the format call refused the request, and nothing else did.
+fn refused(outcome: &Outcome) -> bool {
+    let step = &outcome.steps[0];
+    let by_validation = step.log.iter().any(|line| line.message.starts_with("Cannot reallocate PIRP"));
+    let by_status = step.status.is_some_and(|status| status.0 == STATUS_REQUEST_NOT_ACCEPTED);
+    assert_eq!(by_validation, by_status, "{step:?}");
+    by_status
+}
+
+/// The same topologies every time, unless PROPTEST_CASES says how many others.
+fn cases() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => config,
+        None => ProptestConfig { cases: 2000, rng_seed: RngSeed::Fixed(1), ..config },
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn check_says_too_small_exactly_where_the_format_call_does_and_its_fix_is_the_smallest(bus in bus()) {
+        let edge = edge(&bus);
+        let outcome = run(bus.clone());
+        prop_assert!(outcome.stop.is_none(), "{:?}", outcome.stop);
+        prop_assert_eq!(edge.fits, !refused(&outcome), "{:?}", edge);
+        prop_assert_eq!(i32::from(outcome.stacks[0].devices[0].stack_size), edge.irp_stack_count);
+        let needs = outcome.stacks_after[1].target_stack_size.map(i32::from);
+        prop_assert_eq!(needs, Some(edge.need));
+        if edge.fits {
+            return Ok(());
+        }
+        let with = |stack_size: i32| {
+            let extra_stack = bus.extra_stack + i8::try_from(stack_size - edge.bus_stack_size).unwrap();
+            refused(&run(Bus { extra_stack, ..bus.clone() }))
+        };
+        prop_assert!(!with(edge.minimum), "the fix works");
+        prop_assert!(with(edge.minimum - 1), "one less does not");
+    }
+}
+
+#[test]
+fn a_reader_that_no_request_is_formatted_for_has_no_edge() {
+    let text = "[[bus]]\nname = \"vbus\"\ndriver = { forward = [\"complete\"] }\n[[bus.reader]]\nid = 7\n";
+    assert_eq!(edges(&parse(text.to_owned())), []);
+}
+
+#[test]
+fn every_reader_of_every_bus_has_an_edge_of_its_own() {
+    let buses = "[[bus]]\nname = \"a\"\nreader = [{ id = 1 }, { id = 2, upper_filters = [] }]\n\n[[bus]]\nname = \"b\"\nextra_stack = 3\nreader = [{ id = 1 }]\n";
+    let found = edges(&parse(buses.to_owned()));
+    let short: Vec<_> = found.iter().map(|edge| (edge.bus.as_str(), edge.reader, edge.minimum, edge.fits)).collect();
+    assert_eq!(short, [("a", 1, 5, false), ("a", 2, 4, false), ("b", 1, 5, true)]);
+}
