@@ -142,6 +142,26 @@ impl Send {
 }
 
 impl Bus {
+    /// A bus with this name, without readers, and everything else as it is where nothing is said.
+    pub fn new(name: &str) -> Bus {
+        Bus {
+            name: Spanned::new(0..0, name.to_owned()),
+            extra_stack: 0,
+            upper_filters: Vec::new(),
+            lower_filters: Vec::new(),
+            preprocess: None,
+            remove_lock: false,
+            format: Format::default(),
+            sender: SentRequest::default(),
+            target: Target::default(),
+            send: Send::default(),
+            queue: Queue::default(),
+            driver: None,
+            reader: Vec::new(),
+            place: None,
+        }
+    }
+
     /// The bus's name.
     pub fn name(&self) -> &str {
         self.name.get_ref()
