@@ -52,6 +52,8 @@ fn middle(m: &mut Machine, device: DeviceObject, irp: Irp) -> NtStatus {
     }
 }
 
+type Dispatch = fn(&mut Machine, DeviceObject, Irp) -> NtStatus;
+
 fn stack(m: &mut Machine) -> Stack {
     m.add_extension(World::default());
     let [bottom, middle, top] = [("bottom", bottom as _), ("middle", middle as _), ("top", skip as _)].map(

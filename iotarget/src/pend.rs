@@ -45,7 +45,7 @@ fn leave(m: &mut Machine, irp: Irp) {
 }
 
 fn cancelled_while_waiting(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
-    irp.release_cancel_spin_lock(m);
+    irp.leave_cancel_spin_lock(m);
     let Some(request) = Request::from_context(Context(m[irp].driver_context[REQUEST_WORD])) else { return };
     let mut fx = take_fx(m);
     let Parts { driver, state, .. } = parts(&mut fx, request);

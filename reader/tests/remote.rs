@@ -60,7 +60,7 @@ fn emulate(mut stream: TcpStream, mut card: impl Card) -> Vec<String> {
 }
 
 /// An emulator that connects and runs on a thread.
-fn emulator(address: SocketAddr, card: impl Card + Send + 'static) -> JoinHandle<Vec<String>> {
+fn emulator(address: SocketAddr, card: impl Card + 'static) -> JoinHandle<Vec<String>> {
     thread::spawn(move || emulate(TcpStream::connect(address).unwrap(), card))
 }
 

@@ -48,9 +48,14 @@ impl Irp {
     ///
     /// Source: Windows driver documentation, IoReleaseCancelSpinLock; "Implementing a Cancel Routine".
     pub fn release_cancel_spin_lock(self, m: &mut Machine) {
+        self.leave_cancel_spin_lock(m);
+        m.boundary("IoReleaseCancelSpinLock");
+    }
+
+    /// As [`Irp::release_cancel_spin_lock`], for a layer that goes on under a lock of its own.
+    pub fn leave_cancel_spin_lock(self, m: &mut Machine) {
         let level = m[self].cancel_irql;
         m.release_cancel_spin_lock(level);
-        m.boundary("IoReleaseCancelSpinLock");
     }
 
     /// `IoSetCancelRoutine`: an exchange. Setting a routine on an IRP that is cancelled already does not call it:

@@ -78,7 +78,7 @@ impl Queue {
 
 /// The cancel routine of an IRP whose request waits in a queue.
 pub(crate) fn cancelled_while_waiting(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
-    irp.release_cancel_spin_lock(m);
+    irp.leave_cancel_spin_lock(m);
     m[irp].io_status = IoStatus { status: STATUS_CANCELLED, information: 0 };
     let request = Request::cancelled(m, irp);
     if let Some(queue) = request.queue(m) {

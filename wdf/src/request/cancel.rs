@@ -265,7 +265,7 @@ impl Request {
 
 /// The cancel routine of an IRP whose request the driver marked cancelable.
 fn cancelled_in_driver(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
-    irp.release_cancel_spin_lock(m);
+    irp.leave_cancel_spin_lock(m);
     let request = Request::cancelled(m, irp);
     request.body(m).cancelled = true;
     if let Some(queue) = request.queue(m) {
