@@ -242,6 +242,7 @@ fn arrive(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
 }
 
 fn cancelled(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
     let_go(m, irp, STATUS_CANCELLED);
 }
 

@@ -175,7 +175,13 @@ fn arrive(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
     match m.extension::<Parts>().framework.lower {
         Lower::Answers => answer_irp(m, irp),
         Lower::Holds => {
-            irp.set_cancel_routine(m, Some(|m, _, irp| _ = irp.complete_with(m, STATUS_CANCELLED, 0)));
+            irp.set_cancel_routine(
+                m,
+                Some(|m, _, irp| {
+                    irp.release_cancel_spin_lock(m);
+                    irp.complete_with(m, STATUS_CANCELLED, 0);
+                }),
+            );
             irp.mark_pending(m);
             STATUS_PENDING
         }

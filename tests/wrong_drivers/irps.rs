@@ -152,6 +152,7 @@ const FREES: WrongDriver = WrongDriver {
 };
 
 fn let_go(m: &mut Machine, _: Option<DeviceObject>, irp: Irp) {
+    irp.release_cancel_spin_lock(m);
     irp.complete_with(m, STATUS_CANCELLED, 0);
 }
 

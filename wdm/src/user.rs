@@ -455,13 +455,15 @@ impl Machine {
 /// Source: ReactOS, IopCompleteRequest; Windows driver documentation, buffered I/O.
 pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     let Some(id) = Id::from_word(context.0) else { return };
-    let Some(request) = m.requests.get_mut(id) else {
-        m.undefined(
+    let exit = m.exit();
+    let Some(request) = m.requests.get_mut(id) else { return };
+    if request.forgotten {
+        exit.undefined(
             "IoCompleteRequest",
             "a dispatch routine that keeps an IRP returns STATUS_PENDING: a program that was told something else has \
              gone on, and the answer is written into memory that it uses for something else",
         )
-    };
+    }
     let Some(irp) = request.irp.take() else { return };
     let data = &m[irp];
     let (status, pended) = (data.io_status, data.pending_returned);
@@ -478,7 +480,7 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     irp.free(m);
 
     let file = m.user_request(id).file;
-    if abandoned || m.user_request(id).forgotten {
+    if abandoned {
         // Nobody asks for the result.
         m.collect(id, &mut []);
     } else {
