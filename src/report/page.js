@@ -128,7 +128,10 @@
   $("filter").hidden = false;
   $("filter").addEventListener("input", filter);
   $("filter").addEventListener("submit", (event) => event.preventDefault());
-  $("filter").addEventListener("reset", () => setTimeout(filter));
+  $("clear").addEventListener("click", () => {
+    $("filter").reset();
+    filter();
+  });
   $("dock").addEventListener("click", () => {
     const lines = $("lines");
     lines.hidden = !lines.hidden;
