@@ -13,6 +13,8 @@ struct Scene {
     children: Vec<(u64, Device)>,
     notes: Vec<String>,
     held: Vec<Request>,
+    /// Where children hand requests to.
+    parent_queue: Option<Queue>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -23,6 +25,10 @@ pub struct Wanted {
     pub refuses: Option<(u64, NtStatus)>,
     /// What EvtChildListScanForChildren finds.
     pub finds: &'static [u64],
+    /// The child that cannot be powered up.
+    pub dead: Option<u64>,
+    /// Children may hand requests to their bus, and do.
+    pub forwards: bool,
 }
 
 pub struct Bus {
@@ -82,6 +88,11 @@ impl Bus {
         self.node.children(m).into_iter().map(|node| node.instance_path(m)).collect()
     }
 
+    /// What is held of the children's requests.
+    pub fn held(&self) -> Vec<Request> {
+        self.machine.extension::<Scene>().held.clone()
+    }
+
     /// Completes what the children hold.
     pub fn complete_held(&mut self) {
         self.machine.run(|m| complete_held(m, STATUS_SUCCESS)).unwrap();
@@ -119,7 +130,9 @@ fn device_add(m: &mut Machine, _: Driver, init: DeviceInit) -> Result<(), NtStat
     let addresses = m.extension::<Scene>().wanted.addresses;
     let config = ChildListConfig { scan: Some(scan), addresses, ..ChildListConfig::new(create_child) };
     let bus = init.child_list(config).create(m, Attributes::none())?;
-    m.extension_mut::<Scene>().bus = Some(bus);
+    let queue = Queue::config(Dispatch::Parallel).on_default(hold).create(m, bus)?;
+    let scene = m.extension_mut::<Scene>();
+    (scene.bus, scene.parent_queue) = (Some(bus), Some(queue));
     Ok(())
 }
 
@@ -154,7 +167,7 @@ fn create_child(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Res
         ..PdoIds::default()
     };
     let callbacks = PnpCallbacks {
-        d0_entry: Some(|m, device, _| of_child(m, device, "EvtDeviceD0Entry")),
+        d0_entry: Some(|m, device, _| powered_up(m, device)),
         d0_exit: Some(|m, device, _| of_child(m, device, "EvtDeviceD0Exit")),
         surprise_removal: Some(|m, device| _ = of_child(m, device, "EvtDeviceSurpriseRemoval")),
         reported_missing: Some(|m, device| _ = of_child(m, device, "EvtDeviceReportedMissing")),
@@ -165,17 +178,33 @@ fn create_child(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Res
         .context(Child(id))
         .on_cleanup(|m, object| of_object(m, object, "EvtCleanup"))
         .on_destroy(|m, object| of_object(m, object, "EvtDestroy"));
+    let Wanted { forwards, .. } = m.extension::<Scene>().wanted;
+    let init = if forwards { init.allow_forwarding_to_parent() } else { init };
     let child = init.ids(ids).raw().callbacks(callbacks).create(m, attributes)?;
     let has = CapabilityFlags::UNIQUE_ID | CapabilityFlags::REMOVABLE | CapabilityFlags::EJECT_SUPPORTED;
     child.set_pnp_capabilities(m, PnpCapabilities { has, ..PnpCapabilities::default() });
     child.create_interface(m, GUID_CHILD, None)?;
-    Queue::config(Dispatch::Parallel).on_default(hold).create_default(m, child)?;
+    let arrives = if forwards { to_parent } else { hold };
+    Queue::config(Dispatch::Parallel).on_default(arrives).create_default(m, child)?;
     m.extension_mut::<Scene>().children.push((id, child));
     Ok(())
 }
 
 fn hold(m: &mut Machine, _: Queue, request: Request) {
     m.extension_mut::<Scene>().held.push(request);
+}
+
+fn to_parent(m: &mut Machine, _: Queue, request: Request) {
+    let queue = m.extension::<Scene>().parent_queue.unwrap();
+    if let Err(status) = request.forward_to_parent(m, queue) {
+        request.complete(m, status);
+    }
+}
+
+fn powered_up(m: &mut Machine, device: Device) -> Result<(), NtStatus> {
+    let id = device.context::<Child>(m).0;
+    of_child(m, device, "EvtDeviceD0Entry")?;
+    if m.extension::<Scene>().wanted.dead == Some(id) { Err(STATUS_DEVICE_DATA_ERROR) } else { Ok(()) }
 }
 
 fn of_child(m: &mut Machine, device: Device, what: &str) -> Result<(), NtStatus> {

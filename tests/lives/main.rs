@@ -11,6 +11,7 @@ mod children;
 mod failures;
 mod idle;
 mod minimal;
+mod parents;
 mod pulled;
 mod sleep;
 mod stops;

@@ -405,6 +405,7 @@ fn play(actions: &[Action], verifier: bool) -> Vec<String> {
     }
     // The root's own devnode stays: its device is uninstalled, and still reported.
     assert_eq!(m.devnode_count(), m.root_devnodes().len());
+    assert_eq!(vbus::wdf::object_count(&m), 0, "no framework object is left");
     if verifier {
         invariants::nothing_is_left(&m, driver);
     }
