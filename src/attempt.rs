@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::explain::{BOLD, GREEN, PLAIN, RED, spaced_hex};
 use crate::probe::Probe;
 use crate::setup::VirtualBus;
+use crate::style::{BOLD, GREEN, PLAIN, RED, spaced_hex};
 
 /// One try to forward a request, under the names that JSON output gives its parts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]

@@ -38,6 +38,7 @@ pub mod scenario;
 #[cfg(unix)]
 pub mod serve;
 mod setup;
+pub mod style;
 pub mod sweep;
 pub mod testing;
 mod topology;

@@ -8,9 +8,10 @@ use vbus_reader::ReaderConfig;
 use vbus_wdm::FilterStyle;
 
 use crate::attempt::Attempt;
-use crate::explain::{BOLD, DIM, PLAIN, Shortfall, Stack, spaced_hex, write_stacks};
+use crate::explain::{Shortfall, Stack, write_stacks};
 use crate::probe::Probe;
 use crate::setup::{Setup, SetupError, VirtualBus};
+use crate::style::{BOLD, DIM, PLAIN, spaced_hex};
 
 /// The reader of the story, and a READ BINARY of its card's short file 1: a text with the card's number.
 const READER: u32 = 7;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use vbus::Scenario;
 use vbus::budget::{self, Edge};
-use vbus::explain::{BOLD, GREEN, PLAIN, RED};
+use vbus::style::{BOLD, GREEN, PLAIN, RED};
 
 use super::text::{count, write_wrapped};
 use super::{Format, Verdict, print};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use vbus::Scenario;
 use vbus::diff::{self, Row};
-use vbus::explain::{BOLD, DIM, GREEN, PLAIN, RED};
 use vbus::run::{Outcome, StepOutcome};
+use vbus::style::{BOLD, DIM, GREEN, PLAIN, RED};
 
 use super::text::{count, wrapped};
 use super::{Format, Verdict, print};

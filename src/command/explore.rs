@@ -10,8 +10,8 @@ use std::thread;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use vbus::Scenario;
-use vbus::explain::{BOLD, GREEN, PLAIN, RED};
 use vbus::explore::{FailureLine, Options as HowFar, Shard, Summary, merge};
+use vbus::style::{BOLD, GREEN, PLAIN, RED};
 
 use super::text::{count, write_wrapped};
 use super::{Format, Verdict, print};

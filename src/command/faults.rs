@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use vbus::Scenario;
-use vbus::explain::{BOLD, GREEN, PLAIN, RED};
 use vbus::faults::Faults;
+use vbus::style::{BOLD, GREEN, PLAIN, RED};
 
 use super::text::{count, write_wrapped};
 use super::{Format, Verdict, print};

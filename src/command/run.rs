@@ -7,8 +7,8 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 use vbus::Scenario;
-use vbus::explain::{BOLD, DIM, GREEN, PLAIN, RED};
 use vbus::run::{DeviceStack, Outcome, Record, StepOutcome};
+use vbus::style::{BOLD, DIM, GREEN, PLAIN, RED};
 
 use super::text::{count, write_wrapped};
 use super::{Format, Verdict, complain, junit, print};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use vbus::Scenario;
-use vbus::explain::{BOLD, GREEN, PLAIN, RED};
+use vbus::style::{BOLD, GREEN, PLAIN, RED};
 use vbus::sweep::{Cell, Sweep, Vary};
 
 use super::text::write_wrapped;

@@ -28,8 +28,7 @@ pub use explanation::{BugCheckSeen, Explained, Explanation, Input, RequestStory,
 pub use facts::StackEntry;
 pub use layout::Layout;
 pub use numbers::{Known, Locations, Missing};
-pub(crate) use shortfall::status_with_code;
-pub use shortfall::{BOLD, DIM, GREEN, PLAIN, RED, Shortfall, Stack, spaced_hex, write_stacks};
+pub use shortfall::{Shortfall, Stack, write_stacks};
 pub use story::Moment;
 
 use assemble::Assembler;

@@ -8,8 +8,8 @@ use serde::Serializer;
 use super::explanation::{Explained, Explanation, Input, RequestStory, StepSeen, TargetStory};
 use super::layout::Layout;
 use super::numbers::{Known, Locations};
-use super::shortfall::{BOLD, DIM, GREEN, PLAIN, RED};
 use super::story::Moment;
+use crate::style::{BOLD, DIM, GREEN, PLAIN, RED};
 
 /// The terminal's width.
 const COLUMNS: usize = 80;

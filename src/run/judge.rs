@@ -52,7 +52,7 @@ fn status(expect: &Expect, step: &StepOutcome, failures: &mut Vec<String>) {
 }
 
 fn long(status: Status) -> String {
-    crate::explain::status_with_code(status.0)
+    crate::style::status_with_code(status.0)
 }
 
 fn stop(expect: &Expect, step: &StepOutcome, failures: &mut Vec<String>) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::explain::{BOLD, GREEN, PLAIN, RED};
+use crate::style::{BOLD, GREEN, PLAIN, RED};
 
 /// A file's path and text.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -127,7 +127,7 @@ impl fmt::Display for Ioctl {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::explain::spaced_hex(&self.0))
+        f.write_str(&crate::style::spaced_hex(&self.0))
     }
 }
 
