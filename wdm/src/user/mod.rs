@@ -1,12 +1,15 @@
 //! The user-mode side: what a program's DeviceIoControl does, and what it sees of the answer.
 
-use crate::device::{DeviceObject, IoType};
+mod buffers;
+mod second_stage;
+
+pub(crate) use second_stage::{copy_back, second_stage};
+
 use crate::file::FileObject;
-use crate::ioctl::{Access, IoctlCode, Method};
-use crate::irp::{IoStatus, Irp, IrpData, Major, Origin, Parameters, RequestorMode};
+use crate::ioctl::{Access, IoctlCode};
+use crate::irp::{IoStatus, Irp, Major, Origin, Parameters, RequestorMode};
 use crate::machine::Machine;
 use crate::memory::Span;
-use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 use crate::stop::Stop;
@@ -363,77 +366,6 @@ impl Machine {
         Ok(id)
     }
 
-    /// Puts the data where the transfer method says. Returns Type3InputBuffer.
-    fn describe_buffers(&mut self, irp: Irp, id: Id, method: Method, input: &[u8], output: &[u8]) -> Option<Span> {
-        let output_span = (!output.is_empty()).then(|| self.allocate_block(output, 0));
-        let input_span = match method {
-            Method::Buffered => {
-                let length = input.len().max(output.len());
-                (length > 0).then(|| self.allocate_block(input, length as u32))
-            }
-            Method::InDirect | Method::OutDirect | Method::Neither => {
-                (!input.is_empty()).then(|| self.allocate_block(input, 0))
-            }
-        };
-        let data = &mut self[irp];
-        let mut type3_input = None;
-        match method {
-            Method::Buffered => {
-                data.system_buffer = input_span;
-                data.user_buffer = output_span;
-                data.flags = IrpData::BUFFERED_IO | IrpData::DEALLOCATE_BUFFER;
-                if output_span.is_some() {
-                    data.flags |= IrpData::INPUT_OPERATION;
-                }
-            }
-            Method::InDirect | Method::OutDirect => {
-                data.system_buffer = input_span;
-                data.mdl = output_span;
-                if input_span.is_some() {
-                    data.flags = IrpData::BUFFERED_IO | IrpData::DEALLOCATE_BUFFER;
-                }
-            }
-            Method::Neither => {
-                type3_input = input_span;
-                data.user_buffer = output_span;
-            }
-        }
-        let request = self.user_request(id);
-        request.output = output_span;
-        // A system buffer belongs to the IRP and goes with it; the program's own input buffer with the request.
-        request.input = type3_input;
-        type3_input
-    }
-
-    /// Puts the data of a read or a write where the flags of the highest device say.
-    fn describe_transfer(&mut self, irp: Irp, id: Id, top: DeviceObject, bytes: &[u8], reads: bool) {
-        let length = bytes.len() as u32;
-        let io_type = self[top].io_type;
-        // A buffered write needs nothing of the program's once its bytes are copied.
-        let own = length > 0 && (reads || io_type != IoType::Buffered);
-        let own = own.then(|| self.allocate_block(bytes, 0));
-        let system = (io_type == IoType::Buffered && length > 0)
-            .then(|| self.allocate_block(if reads { &[] } else { bytes }, length));
-        let data = &mut self[irp];
-        match io_type {
-            IoType::Buffered => {
-                data.system_buffer = system;
-                data.flags = IrpData::BUFFERED_IO;
-                if system.is_some() {
-                    data.flags |= IrpData::DEALLOCATE_BUFFER;
-                }
-                if reads {
-                    data.flags |= IrpData::INPUT_OPERATION;
-                    data.user_buffer = own;
-                }
-            }
-            IoType::Direct => data.mdl = own,
-            IoType::Neither => data.user_buffer = own,
-        }
-        let request = self.user_request(id);
-        if reads { request.output = own } else { request.input = own }
-    }
-
     /// The program takes its result, and the request is over for it.
     fn collect(&mut self, id: Id, output: &mut [u8]) {
         let request = self.user_request(id);
@@ -447,81 +379,5 @@ impl Machine {
             self.free_block(input);
         }
         self.requests.release(id);
-    }
-}
-
-/// Stage two of completion, in the requester's thread: copy back, write the status block, signal, free the IRP.
-///
-/// Source: ReactOS, IopCompleteRequest; Windows driver documentation, buffered I/O.
-pub(crate) fn second_stage(m: &mut Machine, context: Context) {
-    let Some(id) = Id::from_word(context.0) else { return };
-    let exit = m.exit();
-    let Some(request) = m.requests.get_mut(id) else { return };
-    if request.forgotten {
-        exit.undefined(
-            "IoCompleteRequest",
-            "a dispatch routine that keeps an IRP returns STATUS_PENDING: a program that was told something else has \
-             gone on, and the answer is written into memory that it uses for something else",
-        )
-    }
-    let Some(irp) = request.irp.take() else { return };
-    let data = &m[irp];
-    let (status, pended) = (data.io_status, data.pending_returned);
-    let system_buffer = data.system_buffer;
-    let buffered = data.flags & IrpData::BUFFERED_IO != 0;
-    let copies = buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error();
-    let abandoned = m.user_request(id).abandoned;
-    if copies && !abandoned {
-        copy_back(m, irp, status.information);
-    }
-    if let Some(buffer) = system_buffer.filter(|_| buffered) {
-        m.free_block(buffer);
-    }
-    irp.free(m);
-
-    let file = m.user_request(id).file;
-    if abandoned {
-        // Nobody asks for the result.
-        m.collect(id, &mut []);
-    } else {
-        finish(m, id, file, status, pended);
-    }
-    if let Some(file) = file {
-        file.release_reference(m);
-    }
-}
-
-/// Tells the program.
-fn finish(m: &mut Machine, id: Id, file: Option<FileObject>, status: IoStatus, pended: bool) {
-    let (overlapped, port) = file
-        .and_then(|file| m.files.get(file.0))
-        .map_or((false, false), |file| (file.overlapped, file.completion_port));
-    let request = m.user_request(id);
-    request.final_status = status.status;
-    request.finished = true;
-    if !status.status.is_error() || (pended && overlapped) {
-        request.io_status = Some(status);
-        request.signalled = true;
-        if request.apc {
-            m.user_apcs.push_back(Overlapped(id));
-        } else if overlapped && port {
-            m.completion_port.push_back(Overlapped(id));
-        }
-    } else if pended {
-        request.signalled = true;
-    }
-}
-
-/// The buffered copy-back: as many bytes as the driver said, whatever the program's buffer can take.
-pub(crate) fn copy_back(m: &mut Machine, irp: Irp, information: u64) {
-    let (Some(from), Some(to)) = (m[irp].system_buffer, m[irp].user_buffer) else { return };
-    let part = u32::try_from(information).ok().and_then(|length| from.part(0, length)).filter(|p| p.len() <= to.len());
-    match part {
-        Some(part) => _ = m.copy_bytes(part, to),
-        None => m.undefined(
-            "IoCompleteRequest",
-            "IoStatus.Information of a buffered request is at most its output length: the I/O manager copies that many \
-             bytes to the program without another look",
-        ),
     }
 }
