@@ -53,6 +53,15 @@ fn formats(bus: &Bus) -> bool {
     bus.driver.as_ref().is_none_or(|code| code.forward.contains(&Call::Format))
 }
 
+/// Whether the request that goes to a reader is one that the driver creates.
+fn sends_own(bus: &Bus) -> bool {
+    let creates = |call: &Call| matches!(call, Call::CreateRequest | Call::CreateRequestWithoutTarget);
+    match &bus.driver {
+        None => bus.sender == SentRequest::DriverCreated,
+        Some(code) => code.forward.iter().take_while(|call| **call != Call::Format).any(creates),
+    }
+}
+
 fn edge(bus: &Bus, reader: &Reader) -> Edge {
     let config = bus.config();
     let bus_stack_size = stack_size(&bus.lower_filters, config.added_locations(), &[]);
@@ -60,8 +69,9 @@ fn edge(bus: &Bus, reader: &Reader) -> Edge {
     let used_above = bus.upper_filters.iter().filter(|filter| filter.style() == FilterStyle::Copy).count() as i32;
     let current_location = irp_stack_count - used_above - config.used_locations();
     let have = current_location - 1;
-    let need = stack_size(&reader.lower_filters, reader.extra_stack.into(), &reader.upper_filters);
-    let own_request = bus.sender == SentRequest::DriverCreated && bus.driver.is_none();
+    let extra = reader.added_locations() + bus.locations_of_children();
+    let need = stack_size(&reader.lower_filters, extra, &reader.upper_filters);
+    let own_request = sends_own(bus);
     let missing = if own_request { 0 } else { (need - have).max(0) };
     Edge {
         bus: bus.name().to_owned(),

@@ -6,7 +6,7 @@ use vbus_reader::ReaderConfig;
 use vbus_wdf::{Driver, DriverConfig};
 use vbus_wdm::{DevNode, DeviceObject, FilterStyle, Machine, NodeState, NtStatus, Stop};
 
-use crate::topology::{Built, Bus, BusDriver, Filter, Filters, ReaderDriver, Topology};
+use crate::topology::{Built, Bus, BusDriver, Filter, Filters, ReaderDriver, ReaderFunction, Topology};
 
 /// What to build: the story's stacks, until something is changed.
 ///
@@ -157,7 +157,7 @@ impl Setup {
         let Built { mut machine, bus_drivers, reader_drivers } = topology.load()?;
         let mut buses = Vec::new();
         topology.start(&mut machine, &mut buses)?;
-        Ok(VirtualBus { machine, bus_driver: bus_drivers[0], reader_driver: reader_drivers[0], buses })
+        Ok(VirtualBus { machine, bus_driver: bus_drivers[0], reader_driver: reader_drivers[0].1, buses })
     }
 
     /// Buses of one kind, with readers of one kind.
@@ -172,7 +172,7 @@ impl Setup {
         let reader = ReaderDriver {
             name: "vreader".to_owned(),
             hardware_ids: vec![HARDWARE_ID_READER.to_owned()],
-            config: self.reader.clone(),
+            function: ReaderFunction::Reader(self.reader.clone()),
             framework: self.driver,
             filters: Filters { upper: numbered(&self.reader_filters, "scfilter"), lower: Vec::new() },
         };

@@ -32,12 +32,20 @@ pub(crate) struct BusDriver {
     pub(crate) filters: Filters,
 }
 
+/// What drives a reader.
+#[derive(Clone)]
+pub(crate) enum ReaderFunction {
+    Reader(ReaderConfig),
+    /// A WDM driver that passes everything down to the PDO.
+    PassDown,
+}
+
 /// A reader driver and what it is installed with.
 #[derive(Clone)]
 pub(crate) struct ReaderDriver {
     pub(crate) name: String,
     pub(crate) hardware_ids: Vec<String>,
-    pub(crate) config: ReaderConfig,
+    pub(crate) function: ReaderFunction,
     pub(crate) framework: DriverConfig,
     pub(crate) filters: Filters,
 }
@@ -62,15 +70,28 @@ pub(crate) struct Topology {
 pub(crate) struct Built {
     pub(crate) machine: Machine,
     pub(crate) bus_drivers: Vec<Driver>,
-    pub(crate) reader_drivers: Vec<Driver>,
+    /// Those that use the framework, with their names.
+    pub(crate) reader_drivers: Vec<(String, Driver)>,
+}
+
+impl ReaderFunction {
+    /// What it adds to its device's StackSize, besides the one that attaching gives.
+    fn extra_stack(&self) -> i8 {
+        match self {
+            ReaderFunction::Reader(config) => config.extra_stack,
+            ReaderFunction::PassDown => 0,
+        }
+    }
 }
 
 impl Topology {
     /// Says in numbers that a stack cannot work, before it is built: StackSize is a CCHAR that wraps.
     pub(crate) fn check_stack_sizes(&self) -> Result<(), SetupError> {
         let buses = self.bus_drivers.iter().map(|bus| (&bus.name, bus.config.added_locations(), &bus.filters));
-        let readers =
-            self.reader_drivers.iter().map(|reader| (&reader.name, reader.config.extra_stack.into(), &reader.filters));
+        let readers = self
+            .reader_drivers
+            .iter()
+            .map(|reader| (&reader.name, reader.function.extra_stack().into(), &reader.filters));
         for (stack, extra, filters) in buses.chain(readers) {
             // The PDO has one location, the FDO one more, and each filter another.
             let size = 2 + extra + (filters.lower.len() + filters.upper.len()) as i32;
@@ -92,15 +113,22 @@ impl Topology {
             bus_drivers.push(driver);
         }
         let mut reader_drivers = Vec::new();
+        let mut functions = Vec::new();
         for reader in &self.reader_drivers {
-            let driver = vbus_reader::create_driver_named(m, &reader.name, reader.config.clone(), reader.framework);
-            reader_drivers.push(driver);
+            functions.push(match &reader.function {
+                ReaderFunction::Reader(config) => {
+                    let driver = vbus_reader::create_driver_named(m, &reader.name, config.clone(), reader.framework);
+                    reader_drivers.push((reader.name.clone(), driver));
+                    driver.driver_object(m)
+                }
+                ReaderFunction::PassDown => create_filter(m, &reader.name, FilterStyle::Copy),
+            });
         }
         for (bus, driver) in self.bus_drivers.iter().zip(&bus_drivers) {
             install(m, std::slice::from_ref(&bus.hardware_id), driver.driver_object(m), &bus.filters);
         }
-        for (reader, driver) in self.reader_drivers.iter().zip(&reader_drivers) {
-            install(m, &reader.hardware_ids, driver.driver_object(m), &reader.filters);
+        for (reader, function) in self.reader_drivers.iter().zip(functions) {
+            install(m, &reader.hardware_ids, function, &reader.filters);
         }
         Ok(Built { machine, bus_drivers, reader_drivers })
     }

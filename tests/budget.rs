@@ -10,7 +10,7 @@ use vbus::scenario::driver::{Call, DriverCode};
 use vbus::scenario::filter::{Filter, FilterTable, Passes};
 use vbus::scenario::framework::Framework;
 use vbus::scenario::reader::Reader;
-use vbus::scenario::step::{ForwardParameters, Step};
+use vbus::scenario::{program::ForwardParameters, step::Step};
 use vbus::wdm::constants::*;
 
 /// A file's worth of values, as a scenario is easiest put together.

@@ -49,3 +49,31 @@ fn every_rule_is_detected_by_a_test_or_not_for_a_reason() {
         }
     }
 }
+
+/// The keys and words that a schema allows anywhere.
+fn words(schema: &serde_json::Value, all: &mut Vec<String>) {
+    match schema {
+        serde_json::Value::Object(object) => {
+            if let Some(serde_json::Value::Object(properties)) = object.get("properties") {
+                all.extend(properties.keys().cloned());
+            }
+            let choices = object.get("enum").and_then(serde_json::Value::as_array).into_iter().flatten();
+            all.extend(choices.chain(object.get("const")).filter_map(|word| Some(word.as_str()?.to_owned())));
+            object.values().for_each(|value| words(value, all));
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| words(value, all)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_word_of_a_scenario_is_in_its_document() {
+    let document = read("scenario.md") + &read("explore.md");
+    let is_of_a_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let known: std::collections::BTreeSet<&str> = document.split(|c| !is_of_a_word(c)).collect();
+    let mut all = Vec::new();
+    words(&serde_json::to_value(vbus::Scenario::schema()).unwrap(), &mut all);
+    assert!(all.len() > 150, "the schema has words: {}", all.len());
+    let missing: Vec<&String> = all.iter().filter(|word| !known.contains(word.as_str())).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "docs/scenario.md does not name them");
+}

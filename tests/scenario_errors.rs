@@ -40,6 +40,40 @@ const WRONG: &[(&str, &str)] = &[
         "request-named-twice",
         "+[[step]]\nforward = { reader = 7, as = \"r\" }\n\n[[step]]\nforward = { reader = 7, as = \"r\" }\n",
     ),
+    (
+        "read-of-an-unknown-handle",
+        "+[[step]]\nopen = { as = \"bus\" }\n\n[[step]]\nread = { handle = \"buss\", length = 4 }\n",
+    ),
+    ("read-without-length", "+[[step]]\nopen = { as = \"bus\" }\n\n[[step]]\nread = { handle = \"bus\" }\n"),
+    (
+        "write-of-no-hex",
+        "+[[step]]\nopen = { as = \"bus\" }\n\n[[step]]\nwrite = { handle = \"bus\", data = \"0g\" }\n",
+    ),
+    (
+        "negative-offset",
+        "+[[step]]\nopen = { as = \"bus\" }\n\n[[step]]\nread = { handle = \"bus\", length = 4, offset = -1 }\n",
+    ),
+    ("unknown-io-type", "[[bus]]\nname = \"vbus\"\nio_type = \"bufered\"\n"),
+    ("unknown-call-of-a-read", "[[bus]]\nname = \"vbus\"\ndriver = { read = [\"give-outptu\"] }\n"),
+    (
+        "unknown-thread",
+        "+[[step]]\nthread = \"worker\"\nplug = { reader = 7 }\n\n[[step]]\nexit_thread = { thread = \"wroker\" }\n",
+    ),
+    (
+        "thread-that-ended",
+        "+[[step]]\nthread = \"worker\"\nplug = { reader = 7 }\n\n[[step]]\nexit_thread = { thread = \"worker\" }\n\n\
+         [[step]]\nthread = \"worker\"\nplug = { reader = 7 }\n",
+    ),
+    ("target-by-a-name-that-is-not-asked-for", "+[[step]]\nopen_target = { reader = 7, name = \"x\" }\n"),
+    (
+        "unknown-target-state",
+        "+[[step]]\nstop_target = { reader = 7 }\nexpect.target = [{ reader = 7, state = \"stoped\" }]\n",
+    ),
+    (
+        "target-of-an-unknown-reader",
+        "+[[step]]\nstop_target = { reader = 7 }\nexpect.target = [{ reader = 8, state = \"stopped\" }]\n",
+    ),
+    ("allocation-number-nothing", "+[[step]]\nfail_allocation = { nth = 0 }\n"),
     ("queue-of-a-reader", "+[[step]]\nstop_queue = { reader = 7 }\n"),
     ("unknown-status", "+[[step]]\nforward = { reader = 7 }\nexpect.status = \"STATUS_CANCELED\"\n"),
     ("status-too-big", "+[[step]]\nforward = { reader = 7 }\nexpect.status = 0x1C00000D0\n"),

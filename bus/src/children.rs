@@ -2,13 +2,13 @@
 
 use vbus_iotarget::IoTarget;
 use vbus_wdf::{
-    Attributes, ChildList, ChildState, Deletable, Device, DeviceInit, Handle, PdoIds, PnpCallbacks, PnpCapabilities,
-    PowerDeviceState,
+    Attributes, ChildList, ChildState, Deletable, Device, DeviceInit, Dispatch, Handle, PdoIds, PnpCallbacks,
+    PnpCapabilities, PowerDeviceState, Queue, Request,
 };
 use vbus_wdm::constants::*;
 use vbus_wdm::{CapabilityFlags, Machine, NtStatus, OpenOptions};
 
-use crate::driver::{Bus, ChildTarget, TargetOpen};
+use crate::driver::{Bus, ChildTarget, TargetOpen, ToParent};
 use crate::ioctl::{HARDWARE_ID_READER, ReaderId, reader_hardware_id};
 
 /// The context of a PDO and of its target: which reader it is.
@@ -20,7 +20,9 @@ pub(crate) struct Child {
 /// EvtChildListCreateDevice.
 pub(crate) fn create_reader(m: &mut Machine, list: ChildList, id: u64, init: DeviceInit) -> Result<(), NtStatus> {
     let id = u32::try_from(id).map(ReaderId).map_err(|_| STATUS_INVALID_PARAMETER)?;
-    let bus = list.device(m).device_object(m);
+    let bus = list.device(m);
+    let to_parent = bus.context::<Bus>(m).config.to_parent;
+    let bus = bus.device_object(m);
     let own_hardware_id = reader_hardware_id(bus.driver_name(m), id);
     let ids = PdoIds {
         device: HARDWARE_ID_READER.to_owned(),
@@ -29,10 +31,31 @@ pub(crate) fn create_reader(m: &mut Machine, list: ChildList, id: u64, init: Dev
         ..PdoIds::default()
     };
     let callbacks = PnpCallbacks { d0_entry: Some(powered_up), d0_exit: Some(powered_down), ..PnpCallbacks::default() };
+    let init = if to_parent == Some(ToParent::Allowed) { init.allow_forwarding_to_parent() } else { init };
     let reader = init.ids(ids).callbacks(callbacks).create(m, Attributes::none().context(Child { id }))?;
     let has = CapabilityFlags::EJECT_SUPPORTED | CapabilityFlags::REMOVABLE | CapabilityFlags::SURPRISE_REMOVAL_OK;
     reader.set_pnp_capabilities(m, PnpCapabilities { has, ..PnpCapabilities::default() });
+    if to_parent.is_some() {
+        Queue::config(Dispatch::Parallel).on_default(hand_to_parent).create_default(m, reader)?;
+    }
     Ok(())
+}
+
+/// EvtIoDefault of a PDO: what no driver of its stack took is the bus's to answer.
+fn hand_to_parent(m: &mut Machine, queue: Queue, request: Request) {
+    let bus = queue.device(m).parent(m);
+    let forwarded = match bus.and_then(|bus| bus.context::<Bus>(m).of_children) {
+        Some(queue) => request.forward_to_parent(m, queue),
+        None => Err(STATUS_INVALID_DEVICE_STATE),
+    };
+    if let Err(status) = forwarded {
+        request.complete(m, status);
+    }
+}
+
+/// EvtIoDefault of the bus's queue for its children.
+pub(crate) fn answer(m: &mut Machine, _: Queue, request: Request) {
+    request.complete(m, STATUS_SUCCESS);
 }
 
 /// EvtDeviceD0Entry of a PDO. START reaches the PDO when its whole stack is attached, so the top of the stack, with the

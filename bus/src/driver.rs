@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vbus_iotarget::{IoTarget, SendOptions, SendRequest};
 use vbus_wdf::{Attributes, Device, DeviceInit, Dispatch, Driver, DriverConfig, Handle, IoControl, Queue, Request};
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, IoctlCode, Irp, Machine, Major, NtStatus, Parameters};
+use vbus_wdm::{Context, IoType, IoctlCode, Irp, Machine, Major, NtStatus, Parameters};
 
 use crate::children;
 use crate::forward;
@@ -81,6 +81,33 @@ impl Default for QueueOptions {
     }
 }
 
+/// Whether the children's PDOs hand the requests that come down to them to their bus, which answers them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ToParent {
+    /// WdfPdoInitAllowForwardingRequestToParent: the PDO has as many stack locations more as the bus has.
+    Allowed,
+    /// The bus forgot to say so, and its children's requests have no location for it.
+    NotAllowed,
+}
+
+/// A program's read or write.
+#[derive(Clone, Copy, Debug)]
+pub struct Transferring {
+    /// The bus.
+    pub bus: Device,
+    /// The program's request. Whoever is given this owns it.
+    pub request: Request,
+    /// IRP_MJ_WRITE; else IRP_MJ_READ.
+    pub is_write: bool,
+    /// How many bytes.
+    pub length: u32,
+    /// The byte offset.
+    pub offset: i64,
+}
+
+/// What is done with a program's read or write.
+pub type OnTransfer = fn(&mut Machine, Transferring);
+
 /// A program's request for a child.
 #[derive(Clone, Copy, Debug)]
 pub struct Forwarding {
@@ -118,6 +145,14 @@ pub struct BusConfig {
     pub target: TargetOpen,
     /// Another way to forward.
     pub forward: Option<Forward>,
+    /// WdfDeviceInitSetIoType: how reads and writes carry their data; without it the framework's default, buffered.
+    pub io_type: Option<IoType>,
+    /// EvtIoRead; without it the framework refuses reads.
+    pub read: Option<OnTransfer>,
+    /// EvtIoWrite; without it the framework refuses writes.
+    pub write: Option<OnTransfer>,
+    /// The children's requests that reach their PDOs; without it those have no queue.
+    pub to_parent: Option<ToParent>,
 }
 
 impl BusConfig {
@@ -140,6 +175,8 @@ pub(crate) struct Bus {
     pub(crate) targets: BTreeMap<ReaderId, ChildTarget>,
     /// Programs' requests, each with the bus's own one that is out for it.
     pub(crate) out: Vec<(Request, Request)>,
+    /// Where the children's PDOs hand their requests to.
+    pub(crate) of_children: Option<Queue>,
     pub(crate) config: BusConfig,
 }
 
@@ -178,17 +215,31 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
         Some(PreprocessStyle::Copy) => init.preprocess(Major::DeviceControl, copy_and_dispatch),
         None => init,
     };
+    if let Some(io_type) = config.io_type {
+        init = init.io_type(io_type);
+    }
     let bus = init.create(m, Attributes::none().context(Bus { config, ..Bus::default() }))?;
     let device_object = bus.device_object(m);
     m[device_object].stack_size = m[device_object].stack_size.wrapping_add(config.extra_stack);
-    create_queue(m, bus, config.queue)?;
+    create_queue(m, bus, config)?;
+    if config.to_parent.is_some() {
+        let queue = Queue::config(Dispatch::Parallel).on_default(children::answer).create(m, bus)?;
+        bus.context::<Bus>(m).of_children = Some(queue);
+    }
     bus.create_interface(m, GUID_DEVINTERFACE_VBUS, None)
 }
 
-fn create_queue(m: &mut Machine, bus: Device, options: QueueOptions) -> Result<(), NtStatus> {
+fn create_queue(m: &mut Machine, bus: Device, config: BusConfig) -> Result<(), NtStatus> {
+    let options = config.queue;
     let mut queue = Queue::config(options.dispatch);
     if options.dispatch != Dispatch::Manual {
         queue = queue.on_device_control(service);
+        if config.read.is_some() {
+            queue = queue.on_read(transfer);
+        }
+        if config.write.is_some() {
+            queue = queue.on_write(transfer);
+        }
     }
     if let Some(limit) = options.presented_limit {
         queue = queue.presented_limit(limit);
@@ -216,6 +267,7 @@ fn take_requests(m: &mut Machine, queue: Queue, _: Context) {
             Parameters::DeviceIoControl { code, input_length, output_length, .. } => {
                 service(m, queue, request, IoControl { code, input_length, output_length });
             }
+            Parameters::Transfer { length, .. } => transfer(m, queue, request, length),
             _ => request.complete(m, STATUS_INVALID_DEVICE_REQUEST),
         }
     }
@@ -229,6 +281,20 @@ fn skip_and_dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
 fn copy_and_dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     m[irp].copy_current_to_next();
     device.dispatch_preprocessed(m, irp)
+}
+
+/// EvtIoRead and EvtIoWrite.
+fn transfer(m: &mut Machine, queue: Queue, request: Request, length: u32) {
+    let bus = queue.device(m);
+    let parameters = request.parameters(m);
+    let is_write = parameters.major == Major::Write;
+    let BusConfig { read, write, .. } = bus.context::<Bus>(m).config;
+    match (if is_write { write } else { read }, parameters.parameters) {
+        (Some(on_transfer), Parameters::Transfer { offset, .. }) => {
+            on_transfer(m, Transferring { bus, request, is_write, length, offset });
+        }
+        _ => request.complete(m, STATUS_INVALID_DEVICE_REQUEST),
+    }
 }
 
 /// EvtIoDeviceControl: plugging is the bus's own business, everything else is for a child.

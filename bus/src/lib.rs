@@ -13,8 +13,8 @@ mod ioctl;
 mod service;
 
 pub use driver::{
-    BusConfig, FormatCall, Forward, Forwarding, OnStop, PreprocessStyle, QueueOptions, Sender, TargetOpen,
-    create_driver, create_driver_named, target_of,
+    BusConfig, FormatCall, Forward, Forwarding, OnStop, OnTransfer, PreprocessStyle, QueueOptions, Sender, TargetOpen,
+    ToParent, Transferring, create_driver, create_driver_named, target_of,
 };
 pub use ioctl::{
     GUID_DEVINTERFACE_VBUS, HARDWARE_ID_BUS, HARDWARE_ID_READER, IOCTL_VBUS_EJECT, IOCTL_VBUS_PLUG_IN,

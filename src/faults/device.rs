@@ -25,7 +25,7 @@ struct Between {
     requests: u64,
 }
 
-const MAJORS: [Major; 2] = [Major::DeviceControl, Major::InternalDeviceControl];
+const MAJORS: [Major; 4] = [Major::DeviceControl, Major::InternalDeviceControl, Major::Read, Major::Write];
 
 impl DeviceFault {
     /// From now on the readers do that.

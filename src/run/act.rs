@@ -2,18 +2,21 @@
 
 use toml::Spanned;
 use vbus_bus::{ReaderId, Service, target_of};
-use vbus_iotarget::{IoTarget, SentIo};
+use vbus_iotarget::{IoTarget, OpenParams, SentIo};
 use vbus_reader::Slot;
 use vbus_reader::ioctl::GUID_SMARTCARD_READER;
 use vbus_wdf::{Handle, Queue};
 use vbus_wdm::constants::*;
 use vbus_wdm::{
-    FileObject, IoStatus, IoctlCode, Machine, NtStatus, OpenOptions, Stop, SystemPowerState, Ticks, attach_filter,
-    create_filter,
+    Access, FileObject, IoStatus, Machine, NtStatus, OpenOptions, Overlapped, Stop, SystemPowerState, Ticks,
+    attach_filter, create_filter,
 };
 
 use super::stage::{Out, Stage};
-use crate::scenario::step::{self, Action, ForwardParameters, IoctlParameters, OnDevice, OnReader, OpenParameters};
+use crate::scenario::program::{ForwardParameters, IoctlParameters, OpenParameters, Rights};
+use crate::scenario::reader::Function;
+use crate::scenario::step::{self, Action, OnDevice, OnReader, Step};
+use crate::scenario::target::{self, OpenTargetParameters, OpenType};
 use crate::scenario::value::{Bytes, Status};
 
 /// What an action came to.
@@ -43,10 +46,29 @@ fn finished(io: IoStatus, mut output: Vec<u8>) -> Done {
     Done { status: Some(Status(io.status)), information: Some(io.information), output }
 }
 
+/// A program's request after it was sent.
+enum Sent {
+    /// It is done, and this is the output buffer.
+    Finished(IoStatus, Vec<u8>),
+    /// It is out, or was refused at once.
+    Out(Result<Overlapped, NtStatus>),
+}
+
 type Acted = Result<Done, Stop>;
 
 impl Stage<'_> {
-    pub(super) fn act(&mut self, action: Action<'_>) -> Acted {
+    /// Does what a step says, in the thread that takes it.
+    pub(super) fn take_step(&mut self, step: &Step, action: Action<'_>) -> Acted {
+        self.place = step.place.clone().unwrap_or_default();
+        let Some(name) = &step.thread else { return self.act(action) };
+        let thread = self.thread(name);
+        let before = self.m.switch_thread(thread);
+        let acted = self.act(action);
+        self.m.switch_thread(before);
+        acted
+    }
+
+    fn act(&mut self, action: Action<'_>) -> Acted {
         match action {
             Action::Plug(on) => self.ask_bus(on, Service::plug_in),
             Action::Unplug(on) => self.ask_bus(on, Service::unplug),
@@ -70,14 +92,37 @@ impl Stage<'_> {
             Action::Close(on) => self.close(on.handle.get_ref()),
             Action::Control(request) => self.control(request),
             Action::Forward(request) => self.forward(request),
+            Action::Read(read) => {
+                let mut output = vec![0; read.length as usize];
+                let offset = read.offset.into();
+                self.send(&read.handle, &read.name, read.length, |m, file, waits| match waits {
+                    true => m.read_file(file, &mut output, offset).map(|io| Sent::Finished(io, output)),
+                    false => m.start_read(file, &output, offset).map(Sent::Out),
+                })
+            }
+            Action::Write(write) => {
+                let (data, offset) = (&write.data.0, write.offset.into());
+                self.send(&write.handle, &write.name, 0, |m, file, waits| match waits {
+                    true => m.write_file(file, data, offset).map(|io| Sent::Finished(io, Vec::new())),
+                    false => m.start_write(file, data, offset).map(Sent::Out),
+                })
+            }
             Action::Cancel(on) => self.cancel(on.request.get_ref()),
             Action::Wait(on) => self.wait(on.request.get_ref()),
+            Action::ExitThread(on) => match self.threads.remove(on.thread.get_ref()) {
+                Some(thread) => thread.exit(&mut self.m).map(|()| STATUS_SUCCESS.into()),
+                None => Ok(STATUS_INVALID_HANDLE.into()),
+            },
+            Action::FailAllocation(on) => {
+                self.m.fail_allocation(on.nth);
+                Ok(STATUS_SUCCESS.into())
+            }
             Action::Advance(span) => self.m.advance(Ticks::from_millis(span.ms)).map(|()| STATUS_SUCCESS.into()),
             Action::StopTarget(on) => {
                 let sent_io = match on.sent_io {
-                    step::SentIo::Cancel => SentIo::Cancel,
-                    step::SentIo::Wait => SentIo::WaitForCompletion,
-                    step::SentIo::Leave => SentIo::LeavePending,
+                    target::SentIo::Cancel => SentIo::Cancel,
+                    target::SentIo::Wait => SentIo::WaitForCompletion,
+                    target::SentIo::Leave => SentIo::LeavePending,
                 };
                 self.on_target(&on.bus, &on.reader, |m, target| {
                     target.stop(m, sent_io);
@@ -90,7 +135,10 @@ impl Stage<'_> {
                 Ok(())
             }),
             Action::CloseTarget(on) => self.on_target(&on.bus, &on.reader, |m, target| {
-                target.close(m);
+                match on.for_query_remove {
+                    true => target.close_for_query_remove(m),
+                    false => target.close(m),
+                }
                 Ok(())
             }),
             Action::OpenTarget(on) => self.open_target(on),
@@ -165,7 +213,14 @@ impl Stage<'_> {
             Some(reader) => self.reader_link(bus, *reader.get_ref()),
         };
         let Some(link) = link else { return Ok(STATUS_OBJECT_NAME_NOT_FOUND.into()) };
+        let access = match open.access {
+            Rights::ReadWrite => Access::READ_WRITE,
+            Rights::Read => Access::READ,
+            Rights::Write => Access::WRITE,
+            Rights::None => Access::ANY,
+        };
         let options = if open.overlapped { OpenOptions::OVERLAPPED } else { OpenOptions::READ_WRITE };
+        let options = OpenOptions { access, ..options };
         match self.m.create_file(&link, options)? {
             Ok(file) => {
                 self.handles.insert(open.name.clone(), file);
@@ -175,8 +230,12 @@ impl Stage<'_> {
         }
     }
 
-    /// The interface link of a reader that is there.
+    /// The interface link of a reader that is there; the name of its PDO, for one that registers no interface.
     fn reader_link(&self, bus: usize, id: u32) -> Option<String> {
+        let reader = self.scenario.bus[bus].reader.iter().find(|reader| *reader.id.get_ref() == id)?;
+        if reader.function == Function::PassDown {
+            return self.m.device_name(self.reader_node(bus, id)?.pdo(&self.m)?).map(str::to_owned);
+        }
         let path = self.reader_node(bus, id)?.instance_path(&self.m).replace('\\', "#").to_lowercase();
         let links = self.m.interfaces(GUID_SMARTCARD_READER);
         links.into_iter().find(|link| link.to_lowercase().contains(&path))
@@ -190,48 +249,63 @@ impl Stage<'_> {
     }
 
     fn control(&mut self, request: &IoctlParameters) -> Acted {
-        let Some(&file) = self.handles.get(request.handle.get_ref()) else {
-            return Ok(STATUS_INVALID_HANDLE.into());
-        };
-        let name = request.name.as_ref().map(|name| name.get_ref().as_str());
-        self.send(file, request.code.0, &request.input.0, request.output_length, name)
+        let (code, input) = (request.code.0, &request.input.0);
+        let mut output = vec![0; request.output_length as usize];
+        self.send(&request.handle, &request.name, request.output_length, |m, file, waits| match waits {
+            true => m.device_io_control(file, code, input, &mut output).map(|io| Sent::Finished(io, output)),
+            false => m.start_io_control(file, code, input, &output).map(Sent::Out),
+        })
     }
 
     fn forward(&mut self, request: &ForwardParameters) -> Acted {
-        let name = request.name.as_ref().map(|name| name.get_ref().as_str());
         let file = match &request.handle {
             Some(handle) => self.handles.get(handle.get_ref()).copied().ok_or(STATUS_INVALID_HANDLE),
-            None => self.own_handle(self.bus(&request.bus), name.is_some())?,
+            None => self.own_handle(self.bus(&request.bus), request.name.is_some())?,
         };
         let file = match file {
             Ok(file) => file,
             Err(status) => return Ok(status.into()),
         };
         let input = [&request.reader.get_ref().to_le_bytes(), request.input.0.as_slice()].concat();
-        self.send(file, request.ioctl.0, &input, request.output_length, name)
+        let code = request.ioctl.0;
+        let mut output = vec![0; request.output_length as usize];
+        self.send_to(file, &request.name, request.output_length, |m, file, waits| match waits {
+            true => m.device_io_control(file, code, &input, &mut output).map(|io| Sent::Finished(io, output)),
+            false => m.start_io_control(file, code, &input, &output).map(Sent::Out),
+        })
     }
 
-    /// Sends a control request: without a name it waits, with one it is out afterwards.
+    /// Sends a request on a handle that a step opened.
     fn send(
         &mut self,
-        file: FileObject,
-        code: IoctlCode,
-        input: &[u8],
+        handle: &Spanned<String>,
+        name: &Option<Spanned<String>>,
         output_length: u32,
-        name: Option<&str>,
+        ask: impl FnOnce(&mut Machine, FileObject, bool) -> Result<Sent, Stop>,
     ) -> Acted {
-        let mut output = vec![0; output_length as usize];
-        let Some(name) = name else {
-            let result = self.m.device_io_control(file, code, input, &mut output)?;
-            return Ok(finished(result, output));
-        };
-        match self.m.start_io_control(file, code, input, &output)? {
-            Ok(overlapped) => {
-                self.requests.insert(name.to_owned(), Out { overlapped, output_length });
-                Ok(STATUS_PENDING.into())
-            }
-            Err(status) => Ok(status.into()),
+        match self.handles.get(handle.get_ref()) {
+            Some(&file) => self.send_to(file, name, output_length, ask),
+            None => Ok(STATUS_INVALID_HANDLE.into()),
         }
+    }
+
+    /// Sends a request: without a name it waits, with one it is out afterwards.
+    fn send_to(
+        &mut self,
+        file: FileObject,
+        name: &Option<Spanned<String>>,
+        output_length: u32,
+        ask: impl FnOnce(&mut Machine, FileObject, bool) -> Result<Sent, Stop>,
+    ) -> Acted {
+        Ok(match (ask(&mut self.m, file, name.is_none())?, name) {
+            (Sent::Finished(result, output), _) => finished(result, output),
+            (Sent::Out(Err(status)), _) => status.into(),
+            (Sent::Out(Ok(_)), None) => STATUS_PENDING.into(),
+            (Sent::Out(Ok(overlapped)), Some(name)) => {
+                self.requests.insert(name.get_ref().clone(), Out { overlapped, output_length });
+                STATUS_PENDING.into()
+            }
+        })
     }
 
     fn cancel(&mut self, name: &str) -> Acted {
@@ -270,12 +344,19 @@ impl Stage<'_> {
         }
     }
 
-    fn open_target(&mut self, on: &OnReader) -> Acted {
+    fn open_target(&mut self, on: &OpenTargetParameters) -> Acted {
         let pdo = self.device(&on.bus, Some(&on.reader)).and_then(|node| node.pdo(&self.m));
         let Some(pdo) = pdo else { return Ok(STATUS_NO_SUCH_DEVICE.into()) };
+        let name = on.name.clone().or_else(|| self.m.device_name(pdo).map(str::to_owned)).unwrap_or_default();
         self.on_target(&on.bus, &on.reader, |m, target| {
-            let top = pdo.top_of_stack(m);
-            target.open_existing_device(m, top)
+            let params = match on.by {
+                OpenType::ExistingDevice => OpenParams::existing_device(pdo.top_of_stack(m)),
+                OpenType::Name => OpenParams::by_name(&name, OpenOptions::READ_WRITE),
+                OpenType::Reopen => OpenParams::reopen(),
+                OpenType::Undefined => OpenParams::default(),
+                OpenType::LocalTargetByFile => OpenParams::local_target_by_file(),
+            };
+            target.open(m, params)
         })
     }
 

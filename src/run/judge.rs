@@ -2,16 +2,14 @@
 
 use super::outcome::{StepOutcome, Stopped, TravelStep};
 use crate::scenario::expect::{BugCheck, Expect};
-use crate::scenario::step::Step;
 use crate::scenario::value::{Status, Word};
 
-/// What was expected and is not so, a sentence each.
-pub(super) fn failures(expected_of: &Step, step: &StepOutcome) -> Vec<String> {
-    let expect = &expected_of.expect;
+/// What was expected and is not so, a sentence each. A step that `races` may end with any status that it does not name.
+pub(super) fn failures(expect: &Expect, races: bool, step: &StepOutcome) -> Vec<String> {
     let mut failures = Vec::new();
     stop(expect, step, &mut failures);
     // A race has several right ends.
-    let any_status = expected_of.thread.is_some() && expect.status.is_none();
+    let any_status = expect.any_status || (races && expect.status.is_none());
     if !expect.stops() && step.stop.is_none() && !any_status {
         status(expect, step, &mut failures);
     }
@@ -32,6 +30,12 @@ pub(super) fn failures(expected_of: &Step, step: &StepOutcome) -> Vec<String> {
     {
         let came = step.debugger_breaks;
         failures.push(format!("the verifier broke into the debugger {came} times, and {breaks} were expected"));
+    }
+    for (expected, came) in expect.target.iter().zip(&step.targets) {
+        if expected.state != *came {
+            let reader = expected.reader.get_ref();
+            failures.push(format!("the target of reader {reader} is {came}, and {} was expected", expected.state));
+        }
     }
     log(expect, step, &mut failures);
     stack_locations(expect, step, &mut failures);

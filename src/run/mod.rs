@@ -9,7 +9,7 @@ mod reason;
 mod stage;
 
 use thiserror::Error;
-use vbus_wdm::Stop;
+use vbus_wdm::{Stop, VerifierOptions};
 
 use crate::explore::Race;
 use crate::report;
@@ -84,19 +84,24 @@ impl Scenario {
         if let Some(stop) = &stopped {
             outcome.stop = Some(Stopped::of(stop));
         }
+        if self.driver_verifier {
+            stage.m.verify_drivers(VerifierOptions::default());
+        }
         if recorded {
             report::start(&mut stage.m, &self.title);
         }
         prepare(&mut stage);
         let mut steps = &self.step[..];
+        let racers = self.racers();
         while let Some((step, others)) = steps.split_first() {
+            let races = racers[self.step.len() - steps.len()];
             let racing = steps.iter().take_while(|step| step.thread.is_some()).count();
             if let (Some(race), 1.., None) = (&mut race, racing, &stopped) {
                 if recorded {
                     report::action(&mut stage.m, "a race");
                 }
                 let results;
-                (results, stopped) = race::play(&mut stage, &steps[..racing], race);
+                (results, stopped) = race::play(&mut stage, &steps[..racing], races, race);
                 if recorded {
                     let well = results.iter().all(|result| result.failures.is_empty());
                     report::outcome(&mut stage.m, "the end of the race".to_owned(), Some(well));
@@ -114,7 +119,7 @@ impl Scenario {
                         if recorded {
                             report::action(&mut stage.m, &result.name);
                         }
-                        stopped = play(&mut stage, step, action, &mut result);
+                        stopped = play(&mut stage, step, action, races, &mut result);
                         if recorded {
                             report::outcome(&mut stage.m, result.came_to(), Some(result.failures.is_empty()));
                         }
@@ -145,11 +150,17 @@ pub(crate) struct Played<'s> {
 }
 
 /// One step: what happens, what it leaves, and whether that was expected. Returns what stopped the machine.
-pub(crate) fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, result: &mut StepOutcome) -> Option<Stop> {
+pub(crate) fn play(
+    stage: &mut Stage<'_>,
+    step: &Step,
+    action: Action<'_>,
+    races: bool,
+    result: &mut StepOutcome,
+) -> Option<Stop> {
     let (marks, breaks) = (stage.log_marks(), stage.debugger_breaks());
     stage.m.watch_irps();
-    stage.place = step.place.clone().unwrap_or_default();
-    let acted = stage.act(action);
+    let acted = stage.take_step(step, action);
+    result.targets = stage.targets(step);
     result.at_ticks = stage.m.now().0;
     result.log = outcome::records(stage.log_since(&marks));
     result.debugger_breaks = stage.debugger_breaks() - breaks;
@@ -165,6 +176,6 @@ pub(crate) fn play(stage: &mut Stage<'_>, step: &Step, action: Action<'_>, resul
         }
     };
     result.reason = stopped.is_none().then(|| reason::of(stage, action, result)).flatten();
-    result.failures = judge::failures(step, result);
+    result.failures = judge::failures(&step.expect, races, result);
     stopped
 }

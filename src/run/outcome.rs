@@ -6,6 +6,7 @@ use vbus_wdm::{Observation, Step as IrpStep, Stop};
 
 use super::stage::Stage;
 use crate::scenario::step::{Action, Step};
+use crate::scenario::target::TargetState;
 use crate::scenario::value::{Bytes, Status, Word};
 
 /// What a scenario came to.
@@ -78,6 +79,9 @@ pub struct StepOutcome {
     pub irps: Vec<Travel>,
     /// How often the framework verifier broke into the debugger.
     pub debugger_breaks: usize,
+    /// The states of the targets that are expected to be in one, in the order in which they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetState>,
     /// What stopped the machine in this step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stopped>,
@@ -209,6 +213,7 @@ impl StepOutcome {
             log: Vec::new(),
             irps: Vec::new(),
             debugger_breaks: 0,
+            targets: Vec::new(),
             stop: None,
             reason: None,
             failures: Vec::new(),
@@ -237,6 +242,10 @@ fn describe(action: Action<'_>) -> String {
         Action::Forward(forward) => format!("forward {} to reader {}", forward.ioctl, forward.reader.get_ref()),
         Action::Control(request) => format!("ioctl {} on {}", request.code, request.handle.get_ref()),
         Action::Cancel(on) | Action::Wait(on) => format!("{key} {}", on.request.get_ref()),
+        Action::Read(read) => format!("read {} bytes of {}", read.length, read.handle.get_ref()),
+        Action::Write(write) => format!("write {} bytes to {}", write.data.0.len(), write.handle.get_ref()),
+        Action::ExitThread(on) => format!("thread {} ends", on.thread.get_ref()),
+        Action::FailAllocation(on) => format!("allocation {} fails", on.nth),
         Action::Advance(span) => format!("advance {} ms", span.ms),
         Action::PowerDown(down) => format!("power down to {:?}", down.state),
         Action::Attach(attach) => format!("attach {}", attach.filter.name()),
@@ -322,6 +331,17 @@ impl Stage<'_> {
         }
     }
 
+    /// The states of the targets that a step expects to be in one.
+    pub(super) fn targets(&mut self, step: &Step) -> Vec<TargetState> {
+        let running = self.m.stopped().is_none();
+        let states = step.expect.target.iter().map(|expected| {
+            let bus = self.scenario.bus_index(expected.bus.as_ref().map(|name| name.get_ref().as_str()));
+            let target = bus.filter(|_| running).and_then(|bus| self.target(bus, *expected.reader.get_ref()));
+            TargetState::of(target.map(|target| target.state(&mut self.m)))
+        });
+        states.collect()
+    }
+
     /// The stacks of the buses and of the readers that are there.
     pub(super) fn stacks(&mut self) -> Vec<DeviceStack> {
         let mut stacks = Vec::new();
@@ -339,7 +359,7 @@ impl Stage<'_> {
         let name = self.scenario.bus[bus].name();
         let of_function = |driver: &str| match reader {
             None => driver == name,
-            Some(_) => self.drivers.iter().any(|(known, _)| known == driver && known != name),
+            Some(_) => self.is_reader_driver(driver),
         };
         let devices = pdo.stack(&self.m).into_iter().map(|device| {
             let driver = device.driver_name(&self.m);

@@ -20,8 +20,17 @@ struct Left {
     names: Vec<Names>,
 }
 
-/// Plays steps that race. Returns what they came to, in their order in the file, and what stopped the machine.
-pub(super) fn play(stage: &mut Stage<'_>, steps: &[Step], race: &mut Race) -> (Vec<StepOutcome>, Option<Stop>) {
+/// Plays steps that race, or that one thread takes while what it started goes on beside it. Returns what they came to, in their order in the file, and what stopped the machine.
+pub(super) fn play(
+    stage: &mut Stage<'_>,
+    steps: &[Step],
+    races: bool,
+    race: &mut Race,
+) -> (Vec<StepOutcome>, Option<Stop>) {
+    // Whoever comes first in a schedule, the threads are the same.
+    for name in steps.iter().filter_map(|step| step.thread.as_ref()) {
+        stage.thread(name);
+    }
     let left = Arc::new(Mutex::new(Left::default()));
     let before = stage.names();
     // What a thread does outlives this call as far as the compiler knows.
@@ -62,7 +71,8 @@ pub(super) fn play(stage: &mut Stage<'_>, steps: &[Step], race: &mut Race) -> (V
         } else if ends_in_stop == Some(at) {
             result.stop = stop.as_ref().map(Stopped::of);
         }
-        result.failures = judge::failures(step, &result);
+        result.targets = stage.targets(step);
+        result.failures = judge::failures(&step.expect, races, &result);
         Some(result)
     });
     (results.collect(), stop)
@@ -82,8 +92,7 @@ impl Thread {
         for (at, step) in steps.filter(|(_, step)| step.thread.as_deref() == Some(&self.name)) {
             let Some(action) = step.actions().next() else { continue };
             let mut stage = Stage::of(&self.scenario, std::mem::take(m), names);
-            stage.place = step.place.clone().unwrap_or_default();
-            let acted = catch_unwind(AssertUnwindSafe(|| stage.act(action)));
+            let acted = catch_unwind(AssertUnwindSafe(|| stage.take_step(step, action)));
             names = stage.names();
             *m = stage.m;
             match acted {

@@ -1,20 +1,38 @@
 //! Why a request was refused, in numbers.
 
+use toml::Spanned;
 use vbus_wdm::constants::STATUS_REQUEST_NOT_ACCEPTED;
 
 use super::outcome::{StepOutcome, TravelStep};
 use super::stage::Stage;
 use crate::explain::Shortfall;
+use crate::scenario::Scenario;
 use crate::scenario::step::Action;
 
-/// The reason for a forwarded request's end in the format call, where that is what happened.
+/// The reader that an action's request is for, its bus, and the DDI that formats it.
+fn edge(scenario: &Scenario, action: Action<'_>) -> Option<(usize, u32, &'static str)> {
+    let of_handle = |handle: &Spanned<String>| {
+        let opens = scenario.step.iter().filter_map(|step| step.open.as_ref());
+        let open = opens.filter(|open| open.name == *handle.get_ref() && open.reader.is_none()).next_back()?;
+        scenario.bus_index(open.bus.as_ref().map(|name| name.get_ref().as_str()))
+    };
+    match action {
+        Action::Forward(forward) => {
+            let bus = scenario.bus_index(forward.bus.as_ref().map(|name| name.get_ref().as_str()))?;
+            Some((bus, *forward.reader.get_ref(), scenario.bus[bus].format_call()))
+        }
+        Action::Read(read) => Some((of_handle(&read.handle)?, read.offset, "WdfIoTargetFormatRequestForRead")),
+        Action::Write(write) => Some((of_handle(&write.handle)?, write.offset, "WdfIoTargetFormatRequestForWrite")),
+        _ => None,
+    }
+}
+
+/// The reason for a request's end in the format call, where that is what happened.
 pub(super) fn of(stage: &mut Stage<'_>, action: Action<'_>, step: &StepOutcome) -> Option<String> {
-    let Action::Forward(forward) = action else { return None };
+    let (bus, reader, call) = edge(stage.scenario, action)?;
     let refused = step.log.iter().find(|line| {
         line.function == "FxRequestBase::ValidateTarget" && line.message.starts_with("Cannot reallocate PIRP")
     })?;
-    let bus = stage.scenario.bus_index(forward.bus.as_ref().map(|name| name.get_ref().as_str()))?;
-    let reader = *forward.reader.get_ref();
     let arrival = step
         .irps
         .iter()
@@ -22,14 +40,17 @@ pub(super) fn of(stage: &mut Stage<'_>, action: Action<'_>, step: &StepOutcome) 
     let fdo = stage.bus_fdo(bus)?;
     let stack_size = stage.m[fdo].stack_size;
     let needs = stage.target(bus, reader)?.stack_size(&mut stage.m);
-    let config = stage.scenario.bus[bus].config();
-    // Options of the driver's own device use locations before the driver sees the request.
-    let at = arrival.current_location - config.used_locations() as i8;
+    // Options of the driver's own device use locations before the driver sees a control request.
+    let used = match action {
+        Action::Forward(_) => stage.scenario.bus[bus].config().used_locations() as i8,
+        _ => i8::from(stage.scenario.bus[bus].remove_lock),
+    };
+    let at = arrival.current_location - used;
     let chain = stage.node(bus, Some(reader))?.pdo(&stage.m)?.stack(&stage.m);
     let chain: Vec<&str> = chain.iter().map(|device| device.driver_name(&stage.m)).collect();
     let shortfall = Shortfall {
         status: STATUS_REQUEST_NOT_ACCEPTED,
-        call: stage.scenario.bus[bus].format_call(),
+        call,
         driver: refused.driver.clone(),
         stack_size,
         irp_stack_count: arrival.stack_count,

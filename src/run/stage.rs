@@ -6,17 +6,18 @@ use std::sync::Arc;
 use vbus_bus::{GUID_DEVINTERFACE_VBUS, HARDWARE_ID_READER, ReaderId, reader_hardware_id};
 use vbus_reader::{CardFactory, ReaderConfig};
 use vbus_wdf::{Device, Driver, DriverConfig, LogLine};
-use vbus_wdm::{DevNode, DeviceObject, FileObject, Machine, Overlapped, Ticks};
+use vbus_wdm::{DevNode, DeviceObject, FileObject, Machine, Overlapped, Thread, Ticks};
 
 use super::RunError;
 use super::driver::{self, Script, Scripts};
 use crate::scenario::Scenario;
 use crate::scenario::bus::Bus;
+use crate::scenario::driver::DriverCode;
 use crate::scenario::filter::Filter;
-use crate::scenario::reader::Reader;
+use crate::scenario::reader::{Function, Reader};
 use crate::scenario::source::Place;
 use crate::setup::SetupError;
-use crate::topology::{self, BusDriver, Filters, ReaderDriver, Topology};
+use crate::topology::{self, BusDriver, Filters, ReaderDriver, ReaderFunction, Topology};
 
 /// A request that is out, or finished and not waited for yet.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub(crate) struct Stage<'s> {
     /// The scenario's own handles, by bus and whether they are overlapped.
     pub(super) own_handles: BTreeMap<(usize, bool), FileObject>,
     pub(super) requests: BTreeMap<String, Out>,
+    /// The program's threads that steps name.
+    pub(super) threads: BTreeMap<String, Thread>,
     topology: Topology,
     /// Where the current step stands.
     pub(super) place: Place,
@@ -49,6 +52,7 @@ pub(super) struct Names {
     handles: BTreeMap<String, FileObject>,
     own_handles: BTreeMap<(usize, bool), FileObject>,
     requests: BTreeMap<String, Out>,
+    threads: BTreeMap<String, Thread>,
     topology: Topology,
 }
 
@@ -64,6 +68,11 @@ impl<'s> Stage<'s> {
         &self.drivers[self.scenario.bus.len().min(self.drivers.len())..]
     }
 
+    /// Whether a driver drives readers.
+    pub(super) fn is_reader_driver(&self, name: &str) -> bool {
+        self.topology.reader_drivers.iter().any(|reader| reader.name == name)
+    }
+
     /// Everything but the machine.
     pub(super) fn names(&self) -> Names {
         Names {
@@ -72,14 +81,16 @@ impl<'s> Stage<'s> {
             handles: self.handles.clone(),
             own_handles: self.own_handles.clone(),
             requests: self.requests.clone(),
+            threads: self.threads.clone(),
             topology: self.topology.clone(),
         }
     }
 
     /// The stage of a thread that has the machine now.
     pub(super) fn of(scenario: &'s Scenario, m: Machine, names: Names) -> Stage<'s> {
-        let Names { drivers, buses, handles, own_handles, requests, topology } = names;
-        Stage { scenario, m, drivers, buses, handles, own_handles, requests, topology, place: Place::default() }
+        let Names { drivers, buses, handles, own_handles, requests, threads, topology } = names;
+        let place = Place::default();
+        Stage { scenario, m, drivers, buses, handles, own_handles, requests, threads, topology, place }
     }
 
     /// Takes over what a thread added to the names that it had `before`, and took from them.
@@ -94,11 +105,11 @@ impl<'s> Stage<'s> {
         let topology = topology_of(scenario);
         let mut built = topology.load()?;
         let names = topology.bus_drivers.iter().map(|bus| &bus.name);
-        let names = names.chain(topology.reader_drivers.iter().map(|reader| &reader.name)).cloned();
-        let drivers = names.zip(built.bus_drivers.iter().chain(&built.reader_drivers).copied()).collect();
+        let buses = names.cloned().zip(built.bus_drivers.iter().copied());
+        let drivers = buses.chain(built.reader_drivers.iter().cloned()).collect();
         let scripts = scenario.bus.iter().zip(&built.bus_drivers);
         let scripts = scripts.filter_map(|(bus, &driver)| script_of(bus, driver)).collect();
-        built.machine.add_extension(Scripts(scripts));
+        built.machine.add_extension(Scripts::new(scripts));
         Ok(Stage {
             scenario,
             m: built.machine,
@@ -107,6 +118,7 @@ impl<'s> Stage<'s> {
             handles: BTreeMap::new(),
             own_handles: BTreeMap::new(),
             requests: BTreeMap::new(),
+            threads: BTreeMap::new(),
             topology,
             place: Place::default(),
         })
@@ -123,7 +135,7 @@ impl<'s> Stage<'s> {
                 continue;
             };
             let other = buses[(index + 1) % buses.len()];
-            let scripts = &mut self.m.extension_mut::<Scripts>().0;
+            let scripts = &mut self.m.extension_mut::<Scripts>().scripts;
             if let Some(script) = scripts.iter_mut().find(|script| script.driver == driver) {
                 script.other_bus = other;
             }
@@ -149,6 +161,18 @@ impl<'s> Stage<'s> {
         let instance = format!("{id:04}");
         let children = self.buses.get(bus)?.children(&self.m);
         children.into_iter().find(|node| node.info(&self.m).is_some_and(|info| info.instance_id == instance))
+    }
+
+    /// The thread that steps of this name are taken by: made when it is first needed.
+    pub(crate) fn thread(&mut self, name: &str) -> Thread {
+        match self.threads.get(name) {
+            Some(&thread) => thread,
+            None => {
+                let thread = self.m.create_thread();
+                self.threads.insert(name.to_owned(), thread);
+                thread
+            }
+        }
     }
 
     /// The devnode that a step means.
@@ -216,6 +240,10 @@ pub(crate) fn topology_of(scenario: &Scenario) -> Topology {
     for (index, bus) in scenario.bus.iter().enumerate() {
         let mut config = bus.config();
         config.forward = bus.driver.is_some().then_some(driver::forward as vbus_bus::Forward);
+        let has = |calls: &dyn Fn(&DriverCode) -> bool| {
+            bus.driver.as_ref().is_some_and(calls).then_some(driver::transfer as vbus_bus::OnTransfer)
+        };
+        (config.read, config.write) = (has(&|code| code.read.is_some()), has(&|code| code.write.is_some()));
         topology.bus_drivers.push(BusDriver {
             name: bus.name().to_owned(),
             hardware_id: format!("ROOT\\{}", bus.name().to_uppercase()),
@@ -260,12 +288,16 @@ fn reader_driver(
     };
     let name = if at == 0 { "vreader".to_owned() } else { format!("vreader{}", at + 1) };
     let filters = filters(&reader.lower_filters, &reader.upper_filters);
-    ReaderDriver { name, hardware_ids: vec![hardware_id], config, framework, filters }
+    let function = match reader.function {
+        Function::Reader => ReaderFunction::Reader(config),
+        Function::PassDown => ReaderFunction::PassDown,
+    };
+    ReaderDriver { name, hardware_ids: vec![hardware_id], function, framework, filters }
 }
 
 /// Whether two readers can have one driver.
 fn alike((one_bus, one): (&Bus, &Reader), (other_bus, other): (&Bus, &Reader)) -> bool {
-    let behaviour = |reader: &Reader| (reader.extra_stack, reader.response_ms);
+    let behaviour = |reader: &Reader| (reader.function, reader.extra_stack, reader.response_ms);
     behaviour(one) == behaviour(other)
         && one.card == other.card
         // A card's file is looked for beside the scenario's file that names it.

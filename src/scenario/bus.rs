@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
-use vbus_bus::{BusConfig, FormatCall, PreprocessStyle, Sender, TargetOpen};
+use vbus_bus::{BusConfig, FormatCall, PreprocessStyle, Sender, TargetOpen, ToParent};
 use vbus_iotarget::SendOptions;
-use vbus_wdm::Ticks;
+use vbus_wdm::{IoType, Ticks};
 
 use super::driver::DriverCode;
 use super::filter::{Filter, is_default};
@@ -47,6 +47,13 @@ pub struct Bus {
     /// WDF_REQUEST_SEND_OPTIONS.
     #[serde(default, skip_serializing_if = "is_default")]
     pub send: Send,
+    /// WdfDeviceInitSetIoType: how reads and writes carry their data.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub io_type: TransferType,
+    /// Whether the readers' PDOs hand the requests that come down to them to the bus, as
+    /// WdfRequestForwardToParentDeviceIoQueue does; without it they have no queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_to_parent: Option<ForwardToParent>,
     /// The default queue.
     #[serde(default, skip_serializing_if = "is_default")]
     pub queue: Queue,
@@ -91,6 +98,29 @@ pub enum SentRequest {
     Original,
     /// One that the driver creates, whose IRP the framework allocates for the target.
     DriverCreated,
+}
+
+/// WDF_DEVICE_IO_TYPE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferType {
+    /// WdfDeviceIoBuffered: in a buffer of the system's, which is copied.
+    #[default]
+    Buffered,
+    /// WdfDeviceIoDirect: in an MDL that describes the program's own buffer.
+    Direct,
+    /// WdfDeviceIoNeither: as the program's own pointer, which a driver may not follow.
+    Neither,
+}
+
+/// What a bus says of its readers' PDOs when it creates them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardToParent {
+    /// WdfPdoInitAllowForwardingRequestToParent: a PDO has as many stack locations more as the bus has.
+    Allowed,
+    /// It forgets that call, and forwards all the same.
+    NotAllowed,
 }
 
 /// How targets are opened.
@@ -155,6 +185,8 @@ impl Bus {
             sender: SentRequest::default(),
             target: Target::default(),
             send: Send::default(),
+            io_type: TransferType::default(),
+            forward_to_parent: None,
             queue: Queue::default(),
             driver: None,
             reader: Vec::new(),
@@ -191,6 +223,25 @@ impl Bus {
                 Target::ByName => TargetOpen::ByName,
             },
             forward: None,
+            io_type: Some(match self.io_type {
+                TransferType::Buffered => IoType::Buffered,
+                TransferType::Direct => IoType::Direct,
+                TransferType::Neither => IoType::Neither,
+            }),
+            read: None,
+            write: None,
+            to_parent: self.forward_to_parent.map(|forward| match forward {
+                ForwardToParent::Allowed => ToParent::Allowed,
+                ForwardToParent::NotAllowed => ToParent::NotAllowed,
+            }),
+        }
+    }
+
+    /// How many locations its readers' PDOs have for handing their requests to the bus.
+    pub(crate) fn locations_of_children(&self) -> i32 {
+        match self.forward_to_parent {
+            Some(ForwardToParent::Allowed) => 2 + self.config().added_locations() + self.lower_filters.len() as i32,
+            Some(ForwardToParent::NotAllowed) | None => 0,
         }
     }
 

@@ -7,12 +7,16 @@ use toml::Spanned;
 use super::Scenario;
 use super::source::{Place, ScenarioError};
 use super::step::{Action, Step};
+use super::target::OpenType;
 
 /// What earlier steps gave names to.
 #[derive(Default)]
 struct Known<'s> {
     handles: BTreeSet<&'s str>,
     requests: BTreeSet<&'s str>,
+    threads: BTreeSet<&'s str>,
+    /// Threads that ended.
+    exited: BTreeSet<&'s str>,
 }
 
 impl Scenario {
@@ -36,7 +40,16 @@ impl Scenario {
                     place.error(format!("the step has two actions, `{first}` and `{second}`: make two steps of it"))
                 );
             }
+            if let Some(thread) = &step.thread {
+                if known.exited.contains(thread.as_str()) {
+                    return Err(place.error(format!("the thread `{thread}` has ended before this step")));
+                }
+                known.threads.insert(thread);
+            }
             self.check_action(&place, action, &mut known)?;
+            for expected in &step.expect.target {
+                self.reader(&place, &expected.bus, Some(&expected.reader))?;
+            }
         }
         Ok(())
     }
@@ -61,7 +74,12 @@ impl Scenario {
                 let (place, filters) = (at(reader.id.span()), reader.lower_filters.len() + reader.upper_filters.len());
                 // What is made here is thrown away: this only shows that it can be made.
                 reader.card.check(&place, *reader.id.get_ref())?;
-                stack_size(&place, &format!("reader {}", reader.id.get_ref()), reader.extra_stack.into(), filters)?;
+                stack_size(
+                    &place,
+                    &format!("reader {}", reader.id.get_ref()),
+                    reader.added_locations() + bus.locations_of_children(),
+                    filters,
+                )?;
             }
             let mut ids = BTreeSet::new();
             if let Some(twice) = bus.reader.iter().find(|reader| !ids.insert(*reader.id.get_ref())) {
@@ -82,10 +100,15 @@ impl Scenario {
             Action::Plug(on) | Action::Unplug(on) | Action::Eject(on) | Action::StartTarget(on) => {
                 self.reader(place, &on.bus, Some(&on.reader))
             }
-            Action::PurgeTarget(on) | Action::CloseTarget(on) | Action::OpenTarget(on) => {
+            Action::CloseTarget(on) => self.reader(place, &on.bus, Some(&on.reader)),
+            Action::OpenTarget(on) => {
+                if let (Some(name), false) = (&on.name, on.by == OpenType::Name) {
+                    let message = format!("`{name}` is for a target that is opened by name");
+                    return Err(place.error_with_help(message, "say `by = \"name\"`"));
+                }
                 self.reader(place, &on.bus, Some(&on.reader))
             }
-            Action::Remove(on) => self.reader(place, &on.bus, Some(&on.reader)),
+            Action::PurgeTarget(on) | Action::Remove(on) => self.reader(place, &on.bus, Some(&on.reader)),
             Action::Insert(on) => {
                 on.card.check(place, *on.reader.get_ref())?;
                 self.reader(place, &on.bus, Some(&on.reader))
@@ -118,8 +141,27 @@ impl Scenario {
                 self.reader(place, &request.bus, Some(&request.reader))?;
                 add_request(place, &request.name, known)
             }
+            Action::Read(request) => {
+                known_name(place, "handle", &request.handle, &known.handles)?;
+                add_request(place, &request.name, known)
+            }
+            Action::Write(request) => {
+                known_name(place, "handle", &request.handle, &known.handles)?;
+                add_request(place, &request.name, known)
+            }
+            Action::ExitThread(on) => {
+                known_name(place, "thread", &on.thread, &known.threads)?;
+                if !known.exited.insert(on.thread.get_ref()) {
+                    let message = format!("the thread `{}` has ended before this step", on.thread.get_ref());
+                    return Err(place.within(on.thread.span()).error(message));
+                }
+                Ok(())
+            }
+            Action::FailAllocation(on) if on.nth == 0 => {
+                Err(place.error("allocations are counted from 1: the next one is `nth = 1`"))
+            }
             Action::Cancel(on) | Action::Wait(on) => known_name(place, "request", &on.request, &known.requests),
-            Action::Advance(_) | Action::PowerDown(_) | Action::PowerUp(_) => Ok(()),
+            Action::Advance(_) | Action::PowerDown(_) | Action::PowerUp(_) | Action::FailAllocation(_) => Ok(()),
         }
     }
 

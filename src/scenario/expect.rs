@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::is_default;
+use super::target::ExpectedTarget;
 use super::value::{Bytes, Status, Word};
 
 /// What must be so after a step. What is not named may be anything, but for the status: it is a success.
@@ -13,6 +14,9 @@ pub struct Expect {
     /// What the program sees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// It may be any status.
+    #[serde(skip_serializing_if = "is_default")]
+    pub any_status: bool,
     /// The bytes that came back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Bytes>,
@@ -29,6 +33,9 @@ pub struct Expect {
     /// is theirs.
     #[serde(skip_serializing_if = "is_default")]
     pub stack_locations: Vec<Location>,
+    /// The states of readers' targets.
+    #[serde(skip_serializing_if = "is_default")]
+    pub target: Vec<ExpectedTarget>,
     /// The machine stops with a bug check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bug_check: Option<BugCheck>,

@@ -21,6 +21,7 @@ struct File {
     title: String,
     include: Vec<Spanned<String>>,
     framework: Option<Framework>,
+    driver_verifier: Option<bool>,
     schedule: Option<Schedule>,
     bus: Vec<Spanned<Bus>>,
     step: Vec<Spanned<Step>>,
@@ -87,6 +88,9 @@ fn add(scenario: &mut Scenario, source: Source, open: &mut Vec<PathBuf>) -> Resu
     scenario.path.clone_from(&source.path);
     if let Some(framework) = file.framework {
         scenario.framework = framework;
+    }
+    if let Some(driver_verifier) = file.driver_verifier {
+        scenario.driver_verifier = driver_verifier;
     }
     for bus in file.bus {
         let place = Some(Place::new(&source, bus.span()));

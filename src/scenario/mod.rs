@@ -1,7 +1,7 @@
 //! Scenarios: a device stack and what happens on it, written as TOML.
 //!
 //! One subject a file, as in the format itself: [`framework`], [`bus`], [`reader`], [`card`], [`filter`], [`queue`], [`driver`],
-//! [`step`], [`expect`]. [`Scenario::load`] reads a file with all that it includes, and checks every name in it;
+//! [`step`] with what a [`program`] and a [`target`] do, [`expect`]. [`Scenario::load`] reads a file with all that it includes, and checks every name in it;
 //! [`Scenario::run`] plays it.
 
 pub mod bus;
@@ -12,10 +12,12 @@ pub mod expect;
 pub mod filter;
 pub mod framework;
 mod load;
+pub mod program;
 pub mod queue;
 pub mod reader;
 pub mod source;
 pub mod step;
+pub mod target;
 pub mod value;
 
 use std::path::PathBuf;
@@ -41,6 +43,9 @@ pub struct Scenario {
     /// Files whose framework settings, buses and steps come before this one's; paths from this file's folder.
     #[serde(skip_serializing_if = "is_default")]
     pub include: Vec<String>,
+    /// Driver Verifier's I/O verification is on for every driver, from the first step on.
+    #[serde(skip_serializing_if = "is_default")]
+    pub driver_verifier: bool,
     /// The framework's settings.
     #[serde(skip_serializing_if = "is_default")]
     pub framework: Framework,
@@ -70,6 +75,16 @@ impl Scenario {
     /// The TOML writer's.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
+    }
+
+    /// Which steps race: those whose neighbours other threads take.
+    pub(crate) fn racers(&self) -> Vec<bool> {
+        let mut races = Vec::with_capacity(self.step.len());
+        for group in self.step.chunk_by(|one, next| one.thread.is_some() && next.thread.is_some()) {
+            let several = group.iter().any(|step| step.thread != group[0].thread);
+            races.resize(races.len() + group.len(), several);
+        }
+        races
     }
 
     /// The bus that a step means: the one it names, or the only one.

@@ -17,7 +17,10 @@ pub struct Reader {
     /// Whether it is plugged in from the beginning; else a step does it.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub plugged: bool,
-    /// What the function driver adds to its device's StackSize. One is for its completion routine.
+    /// What drives it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub function: Function,
+    /// What a reader's function driver adds to its device's StackSize. One is for its completion routine.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub extra_stack: i8,
     /// Filters above the function driver, lowest first. Without it Windows' class filter, `scfilter`.
@@ -34,17 +37,39 @@ pub struct Reader {
     pub response_ms: u64,
 }
 
+/// The function driver of a reader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Function {
+    /// A smart-card reader's.
+    #[default]
+    Reader,
+    /// One that passes every request down to the PDO, by copying its stack location.
+    PassDown,
+}
+
 impl Reader {
     /// A reader with this id as it is when nothing else is said.
     pub fn new(id: u32) -> Reader {
         Reader {
             id: Spanned::new(0..0, id),
             plugged: yes(),
+            function: Function::default(),
             extra_stack: one(),
             upper_filters: class_filter(),
             lower_filters: Vec::new(),
             card: Card::default(),
             response_ms: 0,
+        }
+    }
+}
+
+impl Reader {
+    /// What its function driver adds to its device's StackSize.
+    pub(crate) fn added_locations(&self) -> i32 {
+        match self.function {
+            Function::Reader => self.extra_stack.into(),
+            Function::PassDown => 0,
         }
     }
 }

@@ -7,8 +7,11 @@ use toml::Spanned;
 use super::card::Card;
 use super::expect::Expect;
 use super::filter::{Filter, is_default};
+use super::program::{
+    ForwardParameters, IoctlParameters, OnHandle, OnRequest, OnThread, OpenParameters, ReadParameters, WriteParameters,
+};
 use super::source::Place;
-use super::value::{Bytes, Ioctl};
+use super::target::{CloseTargetParameters, OpenTargetParameters, TargetParameters};
 
 /// Makes the struct of a step from the actions that there are: each is a key, and a step has exactly one of them.
 macro_rules! actions {
@@ -25,8 +28,9 @@ macro_rules! actions {
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $key: Option<$parameters>,
             )+
-            /// The thread that takes the step. Neighbouring steps with threads race in `vbus explore`, each thread's own
-            /// in order; `vbus run` takes them one after the other, as they stand.
+            /// The program's thread that takes the step; without it its first one. What a thread asked for is cancelled
+            /// when it exits. Neighbouring steps of several threads race in `vbus explore`, each thread's own in order;
+            /// `vbus run` takes them one after the other, as they stand.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub thread: Option<String>,
             /// What must be so afterwards. Without a status here the step must succeed, unless it races: then it may end
@@ -84,10 +88,16 @@ actions! {
     ioctl: Control(IoctlParameters),
     /// The program sends the bus a control request for a reader, which the bus forwards.
     forward: Forward(ForwardParameters),
+    /// The program reads.
+    read: Read(ReadParameters),
+    /// The program writes.
+    write: Write(WriteParameters),
     /// The program cancels a request that is out.
     cancel: Cancel(OnRequest),
     /// The program waits for a request that is out.
     wait: Wait(OnRequest),
+    /// A thread of the program ends: every request of its own that is out is cancelled, and it waits for them.
+    exit_thread: ExitThread(OnThread),
     /// Virtual time passes.
     advance: Advance(Span),
     /// WdfIoTargetStop for a reader's target.
@@ -96,10 +106,10 @@ actions! {
     start_target: StartTarget(OnReader),
     /// WdfIoTargetPurge for a reader's target.
     purge_target: PurgeTarget(OnReader),
-    /// WdfIoTargetClose for a reader's target.
-    close_target: CloseTarget(OnReader),
-    /// WdfIoTargetOpen for a reader's target, on the top of the reader's stack as it is now.
-    open_target: OpenTarget(OnReader),
+    /// WdfIoTargetClose, or WdfIoTargetCloseForQueryRemove, for a reader's target.
+    close_target: CloseTarget(CloseTargetParameters),
+    /// WdfIoTargetOpen for a reader's target: on the top of the reader's stack as it is now, or in another way.
+    open_target: OpenTarget(OpenTargetParameters),
     /// WdfIoQueueStop for a bus's default queue.
     stop_queue: StopQueue(OnDevice),
     /// WdfIoQueueStart for a bus's default queue.
@@ -120,6 +130,8 @@ actions! {
     disable: Disable(OnDevice),
     /// The PnP manager enables a device that is disabled.
     enable: Enable(OnDevice),
+    /// Memory runs short once: this allocation from now on fails.
+    fail_allocation: FailAllocation(FailAllocationParameters),
 }
 
 /// A reader of a bus.
@@ -165,130 +177,12 @@ pub struct OnDevice {
     pub reader: Option<Spanned<u32>>,
 }
 
-/// How a program opens a device.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OpenParameters {
-    /// The bus; where there is only one it goes without saying.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub bus: Option<Spanned<String>>,
-    /// The reader's id, to open the reader's own interface.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<u32>")]
-    pub reader: Option<Spanned<u32>>,
-    /// How later steps name the handle.
-    #[serde(rename = "as")]
-    pub name: String,
-    /// FILE_FLAG_OVERLAPPED: requests do not wait.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub overlapped: bool,
-}
-
-/// A handle that a step opened.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OnHandle {
-    /// What the open named it.
-    #[schemars(with = "String")]
-    pub handle: Spanned<String>,
-}
-
-/// A request that is out.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OnRequest {
-    /// What the step that sent it named it.
-    #[schemars(with = "String")]
-    pub request: Spanned<String>,
-}
-
-/// A control request, as DeviceIoControl sends it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IoctlParameters {
-    /// The handle.
-    #[schemars(with = "String")]
-    pub handle: Spanned<String>,
-    /// The control code.
-    pub code: Ioctl,
-    /// The input buffer.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub input: Bytes,
-    /// The output buffer's length.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub output_length: u32,
-    /// On an overlapped handle: how later steps name the request.
-    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub name: Option<Spanned<String>>,
-}
-
-/// A control request for a reader, through its bus.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ForwardParameters {
-    /// The bus; where there is only one it goes without saying.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub bus: Option<Spanned<String>>,
-    /// The reader's id, which the request's input begins with.
-    #[schemars(with = "u32")]
-    pub reader: Spanned<u32>,
-    /// The control code.
-    #[serde(default = "exchange", skip_serializing_if = "is_exchange")]
-    pub ioctl: Ioctl,
-    /// The input after the reader's id.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub input: Bytes,
-    /// The output buffer's length.
-    #[serde(default = "short_response", skip_serializing_if = "is_short_response")]
-    pub output_length: u32,
-    /// A handle that a step opened; without it a synchronous one of the scenario's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub handle: Option<Spanned<String>>,
-    /// The request does not wait, and later steps name it so.
-    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub name: Option<Spanned<String>>,
-}
-
 /// A span of virtual time.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
     /// Milliseconds.
     pub ms: u64,
-}
-
-/// WdfIoTargetStop.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TargetParameters {
-    /// The bus; where there is only one it goes without saying.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub bus: Option<Spanned<String>>,
-    /// The reader's id.
-    #[schemars(with = "u32")]
-    pub reader: Spanned<u32>,
-    /// What becomes of requests that are out.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub sent_io: SentIo,
-}
-
-/// WDF_IO_TARGET_SENT_IO_ACTION.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SentIo {
-    /// WdfIoTargetCancelSentIo.
-    #[default]
-    Cancel,
-    /// WdfIoTargetWaitForSentIoToComplete.
-    Wait,
-    /// WdfIoTargetLeaveSentIoPending.
-    Leave,
 }
 
 /// Which sleep.
@@ -315,6 +209,14 @@ pub enum Sleep {
     S5,
 }
 
+/// Which allocation fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailAllocationParameters {
+    /// Which one from now on, counted from 1; `vbus faults` says which there are.
+    pub nth: u64,
+}
+
 /// An action without parameters: `{}`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -334,36 +236,4 @@ pub struct AttachParameters {
     pub reader: Option<Spanned<u32>>,
     /// The filter.
     pub filter: Filter,
-}
-
-impl ForwardParameters {
-    /// The vendor IOCTL for this reader, without input: the answer is its card's ATR.
-    pub fn new(reader: u32) -> ForwardParameters {
-        ForwardParameters {
-            bus: None,
-            reader: Spanned::new(0..0, reader),
-            ioctl: exchange(),
-            input: Bytes::default(),
-            output_length: short_response(),
-            handle: None,
-            name: None,
-        }
-    }
-}
-
-fn exchange() -> Ioctl {
-    Ioctl(vbus_bus::IOCTL_VBUS_EXCHANGE)
-}
-
-fn is_exchange(code: &Ioctl) -> bool {
-    *code == exchange()
-}
-
-/// Room for any answer to a short command APDU.
-fn short_response() -> u32 {
-    258
-}
-
-fn is_short_response(length: &u32) -> bool {
-    *length == short_response()
 }

@@ -85,7 +85,7 @@ impl<'s> Desk<'s> {
             // A scenario that was checked has one action a step.
             let Some(action) = step.actions().next() else { continue };
             let mut outcome = StepOutcome::of(step, action);
-            let stopped = run::play(&mut self.stage, step, action, &mut outcome);
+            let stopped = run::play(&mut self.stage, step, action, false, &mut outcome);
             println!(
                 "{}: {}",
                 outcome.name,

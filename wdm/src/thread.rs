@@ -115,6 +115,13 @@ impl Machine {
         self.schedule.thread
     }
 
+    /// The dispatcher goes on in this thread: what is asked for from now on is in its list. Returns the one that ran before.
+    ///
+    /// Unlike [`Thread::run`] it may be called where the machine is handed on, and the code comes from elsewhere.
+    pub fn switch_thread(&mut self, to: Thread) -> Thread {
+        std::mem::replace(&mut self.schedule.thread, to)
+    }
+
     /// `KeGetCurrentThread`, as logs print it: work items have a thread of their own.
     #[inline]
     pub fn current_thread(&self) -> u64 {
