@@ -21,7 +21,7 @@ pub(crate) struct Child {
 pub(crate) fn create_reader(m: &mut Machine, list: ChildList, id: u64, init: DeviceInit) -> Result<(), NtStatus> {
     let id = u32::try_from(id).map(ReaderId).map_err(|_| STATUS_INVALID_PARAMETER)?;
     let bus = list.device(m);
-    let to_parent = bus.context::<Bus>(m).config.to_parent;
+    let config = bus.context::<Bus>(m).config;
     let bus = bus.device_object(m);
     let own_hardware_id = reader_hardware_id(bus.driver_name(m), id);
     let ids = PdoIds {
@@ -31,26 +31,36 @@ pub(crate) fn create_reader(m: &mut Machine, list: ChildList, id: u64, init: Dev
         ..PdoIds::default()
     };
     let callbacks = PnpCallbacks { d0_entry: Some(powered_up), d0_exit: Some(powered_down), ..PnpCallbacks::default() };
-    let init = if to_parent == Some(ToParent::Allowed) { init.allow_forwarding_to_parent() } else { init };
+    let init = if config.to_parent == Some(ToParent::Allowed) { init.allow_forwarding_to_parent() } else { init };
     let reader = init.ids(ids).callbacks(callbacks).create(m, Attributes::none().context(Child { id }))?;
     let has = CapabilityFlags::EJECT_SUPPORTED | CapabilityFlags::REMOVABLE | CapabilityFlags::SURPRISE_REMOVAL_OK;
     reader.set_pnp_capabilities(m, PnpCapabilities { has, ..PnpCapabilities::default() });
-    if to_parent.is_some() {
-        Queue::config(Dispatch::Parallel).on_default(hand_to_parent).create_default(m, reader)?;
+    if config.children_have_queues() {
+        Queue::config(Dispatch::Parallel).on_default(take).create_default(m, reader)?;
     }
     Ok(())
 }
 
 /// EvtIoDefault of a PDO: what no driver of its stack took is the bus's to answer.
-fn hand_to_parent(m: &mut Machine, queue: Queue, request: Request) {
-    let bus = queue.device(m).parent(m);
-    let forwarded = match bus.and_then(|bus| bus.context::<Bus>(m).of_children) {
-        Some(queue) => request.forward_to_parent(m, queue),
-        None => Err(STATUS_INVALID_DEVICE_STATE),
-    };
-    if let Err(status) = forwarded {
+fn take(m: &mut Machine, queue: Queue, request: Request) {
+    let pdo = queue.device(m);
+    let of_child = pdo.parent(m).and_then(|bus| bus.context::<Bus>(m).config.of_child);
+    if let Some(of_child) = of_child {
+        return of_child(m, pdo, request);
+    }
+    if let Err(status) = hand_to_parent(m, pdo, request) {
         request.complete(m, status);
     }
+}
+
+/// Hands a request that came down to a child's PDO to the bus, which answers it.
+///
+/// # Errors
+/// WdfRequestForwardToParentDeviceIoQueue's.
+pub fn hand_to_parent(m: &mut Machine, pdo: Device, request: Request) -> Result<(), NtStatus> {
+    let bus = pdo.parent(m).ok_or(STATUS_INVALID_DEVICE_STATE)?;
+    let queue = bus.context::<Bus>(m).of_children.ok_or(STATUS_INVALID_DEVICE_STATE)?;
+    request.forward_to_parent(m, queue)
 }
 
 /// EvtIoDefault of the bus's queue for its children.

@@ -105,6 +105,9 @@ pub struct Transferring {
     pub offset: i64,
 }
 
+/// What a PDO does with a request.
+pub type OfChild = fn(&mut Machine, Device, Request);
+
 /// What is done with a program's read or write.
 pub type OnTransfer = fn(&mut Machine, Transferring);
 
@@ -153,6 +156,8 @@ pub struct BusConfig {
     pub write: Option<OnTransfer>,
     /// The children's requests that reach their PDOs; without it those have no queue.
     pub to_parent: Option<ToParent>,
+    /// What a PDO does with a request that came down to it, in place of handing it to the bus. It has a queue then.
+    pub of_child: Option<OfChild>,
 }
 
 impl BusConfig {
@@ -161,6 +166,11 @@ impl BusConfig {
     /// Source: S/core/fxdevice.cpp:479-508.
     pub fn added_locations(&self) -> i32 {
         i32::from(self.extra_stack) + i32::from(self.preprocess.is_some()) + i32::from(self.remove_lock_for_io)
+    }
+
+    /// Whether the PDOs take requests.
+    pub(crate) fn children_have_queues(&self) -> bool {
+        self.to_parent.is_some() || self.of_child.is_some()
     }
 
     /// How many locations of a control request the options use up before EvtIoDeviceControl sees it.
@@ -222,7 +232,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
     let device_object = bus.device_object(m);
     m[device_object].stack_size = m[device_object].stack_size.wrapping_add(config.extra_stack);
     create_queue(m, bus, config)?;
-    if config.to_parent.is_some() {
+    if config.children_have_queues() {
         let queue = Queue::config(Dispatch::Parallel).on_default(children::answer).create(m, bus)?;
         bus.context::<Bus>(m).of_children = Some(queue);
     }

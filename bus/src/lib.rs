@@ -12,9 +12,10 @@ mod forward;
 mod ioctl;
 mod service;
 
+pub use children::hand_to_parent;
 pub use driver::{
-    BusConfig, FormatCall, Forward, Forwarding, OnStop, OnTransfer, PreprocessStyle, QueueOptions, Sender, TargetOpen,
-    ToParent, Transferring, create_driver, create_driver_named, target_of,
+    BusConfig, FormatCall, Forward, Forwarding, OfChild, OnStop, OnTransfer, PreprocessStyle, QueueOptions, Sender,
+    TargetOpen, ToParent, Transferring, create_driver, create_driver_named, target_of,
 };
 pub use ioctl::{
     GUID_DEVINTERFACE_VBUS, HARDWARE_ID_BUS, HARDWARE_ID_READER, IOCTL_VBUS_EJECT, IOCTL_VBUS_PLUG_IN,

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 use vbus::Scenario;
-use vbus::run::{DeviceStack, Outcome, Record, StepOutcome};
+use vbus::run::{DeviceStack, Outcome, Record, StepOutcome, Stopped};
 use vbus::style::{BOLD, DIM, GREEN, PLAIN, RED};
 
 use super::text::{count, write_wrapped};
@@ -171,6 +171,10 @@ fn write_step(f: &mut dyn Write, step: &StepOutcome, lines: Lines) -> fmt::Resul
     });
     for line in shown {
         write_wrapped(f, "       ", "         ", &line.to_string())?;
+    }
+    if let Some(Stopped::BugCheck { code, parameters: [a, b, c, d], .. }) = &step.stop {
+        // As the debugger says it in short, and `vbus explain` reads it.
+        writeln!(f, "       BugCheck {:X}, {{{:x}, {:x}, {:x}, {:x}}}", code.0, a.0, b.0, c.0, d.0)?;
     }
     if let Some(reason) = &step.reason {
         for line in reason.lines() {

@@ -18,6 +18,8 @@ pub(super) struct Record<'a> {
     pub(super) line: u64,
     pub(super) layout: Layout,
     pub(super) sequence: Option<u64>,
+    /// Whose log it is, where the line says so.
+    pub(super) driver: &'a str,
     pub(super) function: &'a str,
     pub(super) time: &'a str,
     /// As printed, or as the framework's source has it.
@@ -150,6 +152,7 @@ impl Assembler {
                     line: pending.line,
                     layout: head.layout,
                     sequence: head.sequence,
+                    driver: &pending.text[head.driver.clone()],
                     function: template.map_or(function, |template| template.site.function),
                     time: &pending.text[head.time.clone()],
                     level: head.level.or(template.map(|template| template.site.level)),

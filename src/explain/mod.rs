@@ -13,6 +13,7 @@ mod input;
 mod layout;
 mod numbers;
 mod print;
+mod recipes;
 mod reproduce;
 mod shortfall;
 mod story;

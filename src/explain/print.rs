@@ -105,6 +105,7 @@ fn layout_name(layout: Layout) -> &'static str {
         Layout::Dated => "with times",
         Layout::Leveled => "with levels",
         Layout::Tracefmt => "tracefmt",
+        Layout::Run => "of vbus run",
     }
 }
 

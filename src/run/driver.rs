@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vbus_bus::{FormatCall, Forwarding, ReaderId, Transferring, target_of};
+use vbus_bus::{FormatCall, Forwarding, ReaderId, Transferring, hand_to_parent, target_of};
 use vbus_iotarget::{CompletionParams, Data, IoTarget, ReuseParams, SendOptions, SendRequest};
 use vbus_wdf::{Attributes, Deletable, Device, Driver, Handle, Request};
 use vbus_wdm::constants::*;
@@ -40,6 +40,8 @@ enum Asked {
     Control(IoctlCode),
     Read,
     Write,
+    /// What came down to a PDO: anything.
+    OfChild,
 }
 
 /// A request in the driver's hands.
@@ -88,6 +90,13 @@ pub(super) fn transfer(m: &mut Machine, Transferring { bus, request, is_write, o
     make_calls(m, &script, Held::new(bus, request, reader, asked), calls.as_deref().unwrap_or_default());
 }
 
+/// EvtIoDefault of a PDO.
+pub(super) fn of_child(m: &mut Machine, pdo: Device, request: Request) {
+    let Some(script) = script_of(m, pdo) else { return };
+    let held = Held::new(pdo, request, ReaderId(0), Asked::OfChild);
+    make_calls(m, &script, held, script.code.child.as_deref().unwrap_or_default());
+}
+
 fn script_of(m: &mut Machine, bus: Device) -> Option<Script> {
     let driver = bus.driver(m);
     m.extension::<Scripts>().scripts.iter().find(|script| script.driver == driver).cloned()
@@ -118,6 +127,7 @@ fn reaction(code: &DriverCode, call: Call) -> Failed {
         | Call::FormatBeyondMemory
         | Call::Requeue
         | Call::ForwardToAnotherBus
+        | Call::ForwardToParent
         | Call::CreateRequest
         | Call::CreateRequestWithoutTarget
         | Call::Reuse => code.on_format_failed,
@@ -191,6 +201,12 @@ fn make(m: &mut Machine, script: &Script, held: &mut Held, call: Call) -> Result
             let queue = script.other_bus.and_then(|other| other.default_queue(m)).ok_or(STATUS_NO_SUCH_DEVICE)?;
             request.forward_to(m, queue)
         }
+        Call::ForwardToParent => hand_to_parent(m, bus, request),
+        Call::CompleteWrongHandle => {
+            let wrong = Request::from_handle(m, script.driver, bus.object());
+            wrong.complete(m, STATUS_SUCCESS);
+            Ok(())
+        }
         Call::StopAcknowledge => {
             request.stop_acknowledge(m, false);
             Ok(())
@@ -205,7 +221,9 @@ fn make(m: &mut Machine, script: &Script, held: &mut Held, call: Call) -> Result
             Ok(())
         }
         Call::DeleteRequest => {
-            delete_own(m, held);
+            if let Some(own) = held.own.take() {
+                own.delete(m);
+            }
             Ok(())
         }
         Call::CompleteRequest => {
@@ -215,7 +233,7 @@ fn make(m: &mut Machine, script: &Script, held: &mut Held, call: Call) -> Result
     }
 }
 
-/// Deletes the driver's own request, if there is one.
+/// Deletes the driver's own request, if there is one, which is not sent any more.
 fn delete_own(m: &mut Machine, held: &mut Held) {
     if let Some(own) = held.own.take() {
         m.extension_mut::<Scripts>().out.retain(|known| known.0 != own);
@@ -223,7 +241,11 @@ fn delete_own(m: &mut Machine, held: &mut Held) {
     }
 }
 
+/// The target of a reader. A PDO's driver has none.
 fn target(m: &mut Machine, bus: Device, reader: ReaderId) -> Result<IoTarget, NtStatus> {
+    if bus.parent(m).is_some() {
+        return Err(STATUS_NO_SUCH_DEVICE);
+    }
     target_of(m, bus, reader).ok_or(STATUS_NO_SUCH_DEVICE)
 }
 
@@ -244,6 +266,8 @@ fn format(m: &mut Machine, script: &Script, held: &Held, target: IoTarget, beyon
                 FormatCall::Ioctl => target.format_ioctl(m, request, code, input, output),
             }
         }
+        // Where the request came from says nothing of a target.
+        Asked::OfChild => Err(STATUS_NO_SUCH_DEVICE),
         // The reader's own bytes begin at its beginning.
         Asked::Read if beyond => target.format_read(m, request, Data::RequestFrom(BEYOND), 0),
         Asked::Read => {

@@ -244,6 +244,8 @@ pub(crate) fn topology_of(scenario: &Scenario) -> Topology {
             bus.driver.as_ref().is_some_and(calls).then_some(driver::transfer as vbus_bus::OnTransfer)
         };
         (config.read, config.write) = (has(&|code| code.read.is_some()), has(&|code| code.write.is_some()));
+        let has_child = bus.driver.as_ref().is_some_and(|code| code.child.is_some());
+        config.of_child = has_child.then_some(driver::of_child as vbus_bus::OfChild);
         topology.bus_drivers.push(BusDriver {
             name: bus.name().to_owned(),
             hardware_id: format!("ROOT\\{}", bus.name().to_uppercase()),

@@ -234,6 +234,7 @@ impl Bus {
                 ForwardToParent::Allowed => ToParent::Allowed,
                 ForwardToParent::NotAllowed => ToParent::NotAllowed,
             }),
+            of_child: None,
         }
     }
 

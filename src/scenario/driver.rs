@@ -18,6 +18,10 @@ pub struct DriverCode {
     /// The calls that it makes in EvtIoWrite; without it there is no such callback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write: Option<Vec<Call>>,
+    /// The calls that it makes in EvtIoDefault of the readers' PDOs, for what came down to them. Without it, and without
+    /// `forward_to_parent`, those have no queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Vec<Call>>,
     /// What it does when a call fails that asks for one of the request's buffers.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_retrieve_failed: Failed,
@@ -78,6 +82,8 @@ pub enum Call {
     Requeue,
     /// WdfRequestForwardToIoQueue, to the default queue of the next bus.
     ForwardToAnotherBus,
+    /// WdfRequestForwardToParentDeviceIoQueue, of a PDO's request: the bus answers it.
+    ForwardToParent,
     /// WdfRequestStopAcknowledge.
     StopAcknowledge,
     /// WdfRequestCreate for the reader's target: the driver's own request, with the program's buffers when it is formatted.
@@ -92,6 +98,8 @@ pub enum Call {
     CompleteRequest,
     /// WdfRequestMarkCancelable of the driver's own request, which is in no queue.
     MarkRequestCancelable,
+    /// WdfRequestComplete with the device's handle in place of the request's.
+    CompleteWrongHandle,
 }
 
 /// What a driver does after a call failed.
@@ -127,6 +135,7 @@ impl DriverCode {
             forward: forward.into_iter().collect(),
             read: None,
             write: None,
+            child: None,
             on_retrieve_failed: Failed::default(),
             on_format_failed: Failed::default(),
             on_send_failed: Failed::default(),

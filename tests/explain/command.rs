@@ -81,8 +81,20 @@ fn a_scenario_is_written_and_vbus_run_confirms_it() {
     let confirmed = Command::new(env!("CARGO_BIN_EXE_vbus")).args(["run", name]).output().unwrap();
     assert_eq!(confirmed.status.code(), Some(0), "{}", text(&confirmed.stdout));
 
+    // What that prints is explained by the same cause.
+    let printed = Command::new(env!("CARGO_BIN_EXE_vbus")).args(["run", "--log", "all", name]).output().unwrap();
+    let again = text(&run(&[], &text(&printed.stdout)).stdout);
+    assert!(
+        again.contains("(of vbus run)") && again.contains("of vbus0's log: FxRequestBase::ValidateTarget"),
+        "{again}"
+    );
+    assert!(
+        again.contains("error: STATUS_REQUEST_NOT_ACCEPTED (0xC00000D0): the request's IRP has too few"),
+        "{again}"
+    );
+
     let impossible = run(&["--scenario", name], "MULTIPLE_IRP_COMPLETE_REQUESTS (44)\nArg1: 1\n");
     assert_eq!(impossible.status.code(), Some(1));
-    assert!(text(&impossible.stderr).contains("no scenario has what it takes to show irp-completed-twice"));
+    assert!(text(&impossible.stderr).contains("no scenario shows irp-completed-twice: the drivers of a"));
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,7 +1,7 @@
 //! The scenarios that `vbus explain --scenario` writes: `run` confirms each, and its log is explained by the same cause.
 
 use vbus::Scenario;
-use vbus::run::Outcome;
+use vbus::run::{Outcome, Stopped};
 use vbus::wdf::{Site, sites};
 
 use crate::dress::{causes, of};
@@ -45,11 +45,46 @@ fn every_scenario_shows_the_failure_that_it_was_written_for() {
         line(&sites::SEND_OPTIONS, &[1, 2, 3]),
         line(&sites::REQUEST_NOT_OWNED, &[REQUEST, status(0xC000_0010)]),
         line(&sites::REQUEST_COMPLETED_CANCELABLE, &[REQUEST]),
+        line(&sites::IRP_NOT_ALLOCATED, &[REQUEST, TARGET, status(0xC000_009A)]),
+        line(&sites::SEND_FORGET_NOT_QUEUED, &[REQUEST]),
+        line(&sites::FORMAT_IOCTL_INPUT, &[status(0xC000_0095)]),
+        line(&sites::REMOTE_CREATE_FILE_FAILED, &[TARGET, status(0xC000_0034), 0]),
+        line(&sites::REMOTE_ALREADY_OPEN, &[TARGET, 2]),
+        line(&sites::REUSE_WHILE_SENT, &[REQUEST, TARGET]),
+        line(&sites::MARK_EX_WITHOUT_QUEUE, &[REQUEST, status(0xC000_0010)]),
+        line(&sites::FORWARD_NOT_ALLOWED, &[0x307E_7158_F2D8, status(0xC000_0010)]),
+        line(&sites::FORWARD_TO_OTHER_DEVICE, &[0x307E_7158_F2D8]),
+        line(&sites::REQUEUE_NOT_MANUAL, &[REQUEST, status(0xC000_0010)]),
+        line(&sites::REQUEST_CONVERT, &[0xC020_0204]),
+        line(&sites::QUEUE_NO_CALLBACK, &[3, REQUEST, status(0xC000_0010)]),
     ];
     for text in lines {
         let (written, outcome) = played(&text);
         let shown = causes(&log(&outcome));
         assert_eq!(shown.first(), causes(&text).first(), "{written}\n{}", log(&outcome));
+    }
+}
+
+#[test]
+fn every_bug_check_that_a_scenario_can_show_stops_its_machine_in_the_same_way() {
+    let stops: [(u32, [u64; 4]); 9] = [
+        (0x35, [0xFFFF_CF81_9112_A010, 0, 0, 0]),
+        (0xC9, [0x208, 0xFFFF_CF81_9112_A010, 0, 0]),
+        (0x10D, [6, 1, 0xFFFF_CF81_9112_A010, 0]),
+        (0x10D, [6, 2, REQUEST, 0]),
+        (0x10D, [6, 3, REQUEST, 0]),
+        (0x10D, [6, 4, REQUEST, 0]),
+        (0x10D, [3, REQUEST, 0, 0]),
+        (0x10D, [5, REQUEST, 0x1200, 0]),
+        (0x10D, [7, REQUEST, 0, 0]),
+    ];
+    for (code, [a, b, c, d]) in stops {
+        let text = format!("BugCheck {code:X}, {{{a:x}, {b:x}, {c:x}, {d:x}}}\n");
+        let (written, outcome) = played(&text);
+        let Some(Stopped::BugCheck { code, parameters, .. }) = &outcome.stop else { panic!("{written}\n{outcome:#?}") };
+        let [a, b, c, d] = parameters.map(|word| word.0);
+        let shown = causes(&format!("{}BugCheck {:X}, {{{a:x}, {b:x}, {c:x}, {d:x}}}\n", log(&outcome), code.0));
+        assert!(shown.contains(&causes(&text)[0]), "{written}\n{shown:?}");
     }
 }
 
@@ -74,7 +109,8 @@ fn the_scenario_has_the_numbers_of_the_text() {
 
 #[test]
 fn what_no_scenario_can_show_is_said() {
-    let text = line(&sites::IRP_NOT_ALLOCATED, &[REQUEST, TARGET, 0xC000_009A]);
-    assert_eq!(of(&text).scenario().unwrap_err(), "no scenario has what it takes to show no-memory-for-irp");
+    let text = line(&sites::POOL_LEAK, &[REQUEST]);
+    let why = "no scenario shows leaked: the driver of a scenario is not unloaded";
+    assert_eq!(of(&text).scenario().unwrap_err(), why);
     assert_eq!(of("nothing").scenario().unwrap_err(), "nothing failed in what was read");
 }

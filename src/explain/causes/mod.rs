@@ -45,6 +45,8 @@ pub(super) struct Cause {
     pub(super) help: &'static [&'static str],
     /// Where the rule is from.
     pub(super) source: &'static str,
+    /// Why no scenario shows it; empty if one does.
+    pub(super) no_scenario: &'static str,
 }
 
 impl Cause {
@@ -61,12 +63,19 @@ impl Cause {
         why: &[],
         help: &[],
         source: "",
+        no_scenario: "",
     };
 }
 
 /// The table, in the order of the documents.
 pub(super) fn table() -> impl Iterator<Item = &'static Cause> {
     [stacks::TABLE, sending::TABLE, requests::TABLE, objects::TABLE].into_iter().flatten()
+}
+
+/// Why no scenario shows a cause; nothing for one that a scenario shows.
+pub(super) fn why_no_scenario(id: &str) -> &'static str {
+    let rows = table().chain([&OTHER_ERROR, &OTHER_STOP, &DRIVERS_OWN_ANSWER]);
+    rows.filter(|cause| cause.id == id).map(|cause| cause.no_scenario).next().unwrap_or_default()
 }
 
 /// The row that a log line shows.
@@ -116,6 +125,7 @@ pub(super) static OTHER_ERROR: Cause = Cause {
     why: &["the line says what the framework found; it need not be a failure"],
     help: &["look the function up in the framework's published source: the line's text is there with its condition"],
     source: "microsoft/Windows-Driver-Frameworks",
+    no_scenario: "the line has no row, so nothing is known of what leads to it",
     ..Cause::DEFAULT
 };
 
@@ -127,6 +137,7 @@ pub(super) static OTHER_STOP: Cause = Cause {
     why: &["it is not one of those that a request, a target or a queue ends in"],
     help: &["see the debugger's own text for it"],
     source: "bug check code reference",
+    no_scenario: "the bug check has no row, so nothing is known of what leads to it",
     ..Cause::DEFAULT
 };
 
@@ -141,6 +152,7 @@ pub(super) static DRIVERS_OWN_ANSWER: Cause = Cause {
     ],
     help: &["look in the log of the driver that the request was sent to: !wdfkd.wdflogdump <driver>"],
     source: "S/core/fxrequest.cpp:522-885",
+    no_scenario: "the failure is the driver's own answer: only its code says what leads to it",
     ..Cause::DEFAULT
 };
 
@@ -154,6 +166,7 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::recipes;
 
     #[test]
     fn every_row_is_whole_and_has_a_name_of_its_own() {
@@ -168,11 +181,17 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_documented() {
+    fn every_row_is_documented_with_its_scenario() {
         let documents = include_str!("../../../docs/explain.md");
         for cause in table() {
-            assert!(documents.contains(&format!("| `{}` |", cause.id)), "docs/explain.md lacks {}", cause.id);
+            let row = documents.lines().find(|line| line.starts_with(&format!("| `{}` |", cause.id)));
+            let row = row.unwrap_or_else(|| panic!("docs/explain.md lacks {}", cause.id));
+            let shown = recipes::recipe(cause.id, None).is_some();
+            assert_eq!(shown, cause.no_scenario.is_empty(), "{} has a scenario, or says why not", cause.id);
+            let last = if shown { "yes" } else { cause.no_scenario };
+            assert!(row.ends_with(&format!("| {last} |")), "the row of {} ends with `{last}`: {row}", cause.id);
         }
+        assert!([&OTHER_ERROR, &OTHER_STOP, &DRIVERS_OWN_ANSWER].iter().all(|row| !row.no_scenario.is_empty()));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(super) static TABLE: &[Cause] = &[
         why: &["parameter 3 is the address of the caller"],
         help: &["ln <parameter 3> names the call; check what the call before it returned"],
         source: "S/object/fxverifierbugcheck.cpp:46-93",
+        no_scenario: "the calls of a scenario's driver have all their parameters",
         ..Cause::DEFAULT
     },
     Cause {
@@ -61,6 +62,7 @@ pub(super) static TABLE: &[Cause] = &[
         ],
         help: &["wait for the first callback before the next call, or use the synchronous variants"],
         source: "S/irphandlers/io/fxioqueue.cpp:3577-4200",
+        no_scenario: "the steps that stop a queue wait for it, so that no second one can come before the first is done",
         ..Cause::DEFAULT
     },
     Cause {
@@ -80,6 +82,7 @@ pub(super) static TABLE: &[Cause] = &[
                  scope already holds it",
         ],
         source: "S/core/fxdevicebase.cpp:130-171; wdfbugcodes.h",
+        no_scenario: "the driver of a scenario takes no lock",
         ..Cause::DEFAULT
     },
     Cause {
@@ -92,6 +95,7 @@ pub(super) static TABLE: &[Cause] = &[
             "in EvtIoStop, acknowledge, requeue or complete each request; !wdfkd.wdfdevice <device> 2 shows what is waited for",
         ],
         source: "wdfbugcodes.h",
+        no_scenario: "no clock runs against a callback of the model: vbus says at once that nothing can end the wait (scenarios/io-stop-ignored.toml)",
         ..Cause::DEFAULT
     },
     Cause {
@@ -104,6 +108,7 @@ pub(super) static TABLE: &[Cause] = &[
         ],
         help: &["let only one own it: WdfDeviceInitSetPowerPolicyOwnership(init, FALSE) in the other"],
         source: "wdfbugcodes.h",
+        no_scenario: "the bus of a scenario is its stack's only owner of power policy",
         ..Cause::DEFAULT
     },
     Cause {
@@ -114,6 +119,7 @@ pub(super) static TABLE: &[Cause] = &[
         why: &["the PnP manager sends one at a time; a driver above completed one early or sent its own"],
         help: &["parameter 2 is the device, parameter 3 the new IRP: look who sent it (!irp)"],
         source: "wdfbugcodes.h",
+        no_scenario: "the PnP manager of the model sends one IRP at a time, and no driver of a scenario sends any",
         ..Cause::DEFAULT
     },
     Cause {
@@ -128,6 +134,7 @@ pub(super) static TABLE: &[Cause] = &[
         ],
         help: &["compare the paths of the callback for a lock that is held at a return"],
         source: "S/inc/private/common/fxverifier.h:180; wdfbugcodes.h",
+        no_scenario: "the driver of a scenario raises no IRQL and enters no critical region",
         ..Cause::DEFAULT
     },
     Cause {
@@ -139,6 +146,7 @@ pub(super) static TABLE: &[Cause] = &[
         why: &["each line names an allocation that was still there when the framework's pool of the driver went"],
         help: &["turn TrackHandles on and look at !wdfkd.wdftagtracker for who holds the object"],
         source: "S/object/fxpool.cpp",
+        no_scenario: "the driver of a scenario is not unloaded",
         ..Cause::DEFAULT
     },
 ];

@@ -39,6 +39,7 @@ pub(super) static TABLE: &[Cause] = &[
              before the I/O manager does, with the request in its line. For WDM drivers, Driver Verifier's I/O verification",
         ],
         source: "bug check 0x44; IofCompleteRequest",
+        no_scenario: "the drivers of a scenario complete through the framework, which stops them before an IRP is completed twice",
         ..Cause::DEFAULT
     },
     Cause {

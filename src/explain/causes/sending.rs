@@ -142,6 +142,7 @@ pub(super) static TABLE: &[Cause] = &[
         ],
         help: &["call WdfIoTargetSelfAssignDefaultIoQueue, or configure a queue for this type of request"],
         source: "S/targets/general/fxiotargetself.cpp:75-175",
+        no_scenario: "the bus of a scenario has no I/O target of its own device",
         ..Cause::DEFAULT
     },
 ];

@@ -197,6 +197,7 @@ pub(super) static TABLE: &[Cause] = &[
         ],
         help: &["allocate it in advance: WdfRequestAllocateTimer"],
         source: "S/targets/general/fxiotarget.cpp:1340-1355",
+        no_scenario: "in the model a request's timer is part of the request: there is no allocation of its own that could fail",
         ..Cause::DEFAULT
     },
 ];

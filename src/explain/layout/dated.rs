@@ -17,5 +17,13 @@ pub(super) fn head(line: &str) -> Option<Head> {
     if !at.take(" - ") && !at.take(": ") {
         return None;
     }
-    Some(Head { layout: Layout::Dated, sequence: Some(sequence), function, time, level: None, message: at.place })
+    Some(Head {
+        layout: Layout::Dated,
+        driver: 0..0,
+        sequence: Some(sequence),
+        function,
+        time,
+        level: None,
+        message: at.place,
+    })
 }

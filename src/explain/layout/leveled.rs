@@ -27,5 +27,5 @@ pub(super) fn head(line: &str) -> Option<Head> {
     if !at.take(":") && !at.take(" - ") {
         return None;
     }
-    Some(Head { layout: Layout::Leveled, sequence: None, function, time, level, message: at.place })
+    Some(Head { layout: Layout::Leveled, driver: 0..0, sequence: None, function, time, level, message: at.place })
 }

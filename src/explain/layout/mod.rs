@@ -7,6 +7,7 @@
 mod dated;
 mod leveled;
 mod plain;
+mod run;
 mod tracefmt;
 
 use std::ops::Range;
@@ -26,6 +27,8 @@ pub enum Layout {
     Leveled,
     /// `[0]0004.1A2C::11/24/2026-19:33:02.123 [FxRequestBase::ValidateTarget]…`: what tracefmt prints.
     Tracefmt,
+    /// `vbus: 347: FxIoTargetFormatIoctl - enter: …`: what `vbus run` prints.
+    Run,
 }
 
 /// What stands before a record's message, as places in its text.
@@ -33,6 +36,8 @@ pub enum Layout {
 pub(super) struct Head {
     pub(super) layout: Layout,
     pub(super) sequence: Option<u64>,
+    /// Whose log it is. Empty where the layout does not print it.
+    pub(super) driver: Range<usize>,
     /// Empty where the layout does not print it.
     pub(super) function: Range<usize>,
     pub(super) time: Range<usize>,
@@ -45,6 +50,7 @@ pub(super) struct Head {
 pub(super) fn head(line: &str) -> Option<Head> {
     match line.trim_ascii_start().as_bytes().first()? {
         b'0'..=b'9' => plain::head(line).or_else(|| dated::head(line)),
+        b'a'..=b'z' | b'A'..=b'Z' => run::head(line),
         b'[' => leveled::head(line).or_else(|| tracefmt::head(line)),
         _ => None,
     }
@@ -164,7 +170,7 @@ mod tests {
     type Parts<'l> = (Layout, Option<u64>, &'l str, &'l str, Option<Level>, &'l str);
 
     fn parts(line: &str) -> Option<Parts<'_>> {
-        let Head { layout, sequence, function, time, level, message } = head(line)?;
+        let Head { layout, sequence, function, time, level, message, .. } = head(line)?;
         Some((layout, sequence, &line[function], &line[time], level, &line[message..]))
     }
 
@@ -176,6 +182,7 @@ mod tests {
         for (line, expected) in [
             ("347: FxRequestBase::ValidateTarget - a: b", (Layout::Plain, Some(347), of, "", None, "a: b")),
             ("    347: FxRequestBase::ValidateTarget - a: b", (Layout::Plain, Some(347), of, "", None, "a: b")),
+            ("   vbus: 347: FxRequestBase::ValidateTarget - a: b", (Layout::Run, Some(347), of, "", None, "a: b")),
             (
                 "347: 11/24/2026-19:33:02.123 FxRequestBase::ValidateTarget - a: b",
                 (Layout::Dated, Some(347), of, time, None, "a: b"),
@@ -207,6 +214,8 @@ mod tests {
             "",
             "0: kd> !wdfkd.wdflogdump vbus",
             "12: not a record",
+            "note: 12: not a record",
+            "see line 12: Some::Where - it says",
             "[0x1] something",
             "% read so far ... 10, 20",
             "347:",

@@ -14,5 +14,13 @@ pub(super) fn head(line: &str) -> Option<Head> {
     if !at.take(" - ") {
         return None;
     }
-    Some(Head { layout: Layout::Plain, sequence: Some(sequence), function, time: 0..0, level: None, message: at.place })
+    Some(Head {
+        layout: Layout::Plain,
+        driver: 0..0,
+        sequence: Some(sequence),
+        function,
+        time: 0..0,
+        level: None,
+        message: at.place,
+    })
 }

@@ -43,7 +43,7 @@ pub(super) fn head(line: &str) -> Option<Head> {
     if !looks_like_function(&line[function.clone()]) {
         function = 0..0;
     }
-    Some(Head { layout: Layout::Tracefmt, sequence: None, function, time, level, message: at.place })
+    Some(Head { layout: Layout::Tracefmt, driver: 0..0, sequence: None, function, time, level, message: at.place })
 }
 
 /// Not a provider (`Wdf01000`) and not a source file with its line (`fxrequestbase_cpp364`).

@@ -98,7 +98,10 @@ impl Sink for Story {
     fn record(&mut self, record: &Record<'_>) {
         self.counts.records += 1;
         self.layouts.insert(record.layout);
-        self.follow_sequence(record.sequence);
+        // Several drivers' logs are mixed there, each with numbers of its own.
+        if record.layout != Layout::Run {
+            self.follow_sequence(record.sequence);
+        }
         let moment = Moment { line: record.line, sequence: record.sequence };
         let Some(template) = record.template else {
             self.counts.unknown_records += 1;
@@ -296,7 +299,10 @@ impl Story {
         Evidence {
             moment,
             time: (!record.time.is_empty()).then(|| record.time.to_owned()),
-            driver: self.debugger.log_of.clone(),
+            driver: match record.driver {
+                "" => self.debugger.log_of.clone(),
+                driver => Some(driver.to_owned()),
+            },
             function: record.function.to_owned(),
             text: quote(record.message),
             request,
