@@ -7,14 +7,14 @@ use std::path::Path;
 use common::workbench::{self, Workbench};
 use common::{READ_CARD, bench, exchange};
 use vbus::bus::{BusConfig, IOCTL_VBUS_EXCHANGE, ReaderId, Sender, Service};
-use vbus::iotarget::{SendOptions, SentIo};
+use vbus::iotarget::{MemoryDescriptor, SendOptions, SentIo};
 use vbus::reader::ReaderConfig;
 use vbus::report::record::{Event, Kind, Owner, Request};
 use vbus::report::{self, Record};
 use vbus::run::Outcome;
 use vbus::wdf::{Dispatch, Queue};
 use vbus::wdm::constants::*;
-use vbus::wdm::{DeviceObject, Irp, Machine, Major, OpenOptions, Ticks};
+use vbus::wdm::{DeviceObject, Irp, Machine, Major, OpenOptions, Span, Ticks};
 use vbus::{Scenario, Setup};
 
 /// The story's request on a bus of this many extra locations.
@@ -277,6 +277,73 @@ fn a_request_that_a_purged_target_refuses_stays_with_its_driver() {
     let (owner, event) = events(&report::finish(&mut bench.machine)).pop().unwrap();
     let refused = "STATUS_INVALID_DEVICE_STATE".to_owned();
     assert_eq!((owner, event), (Owner::Driver, Event::NotSent { target: 0, refused }));
+}
+
+/// The record of a bus whose driver makes these calls, of one request to reader 7.
+fn calls(calls: &str, extra: i8) -> Record {
+    let text = format!(
+        "[[bus]]\nname = \"vbus\"\nextra_stack = {extra}\ndriver = {{ forward = [{calls}] }}\n[[bus.reader]]\nid = 7\n\
+         [[step]]\nforward = {{ reader = 7 }}\nexpect.any_status = true\n"
+    );
+    Scenario::parse("calls.toml", text).unwrap().record().unwrap().1
+}
+
+/// The steps of the program's request at which its driver has it.
+fn drivers_steps(record: &Record) -> Vec<&Event> {
+    let steps = io(record)[0].steps.iter().filter(|step| step.owner == Owner::Driver);
+    steps.map(|step| &step.event).collect()
+}
+
+#[test]
+fn a_format_call_that_refuses_its_memories_is_a_step_of_its_own_and_no_lack_of_locations() {
+    let record = calls("\"format-beyond-memory\"", 0);
+    let refused = "STATUS_INTEGER_OVERFLOW".to_owned();
+    assert_eq!(drivers_steps(&record)[1..], [&Event::NotFormatted { target: 0, refused }]);
+    assert_eq!(io(&record)[0].shortfall, None, "it has too few as well, but nobody looked");
+    let page = report::page(&record);
+    assert!(page.contains("refused what it was given with STATUS_INTEGER_OVERFLOW: the IRP was not looked at"));
+    assert!(page.contains("format ✗"));
+    // The line that the call wrote belongs to the step before, as that of every refusal does.
+    let line = record.log.iter().find(|line| line.message.starts_with("Invalid input memory offsets")).unwrap();
+    assert!(line.step.is_some());
+}
+
+#[test]
+fn a_call_that_sends_and_waits_and_refuses_what_it_was_given_is_a_step() {
+    let mut bench = bench::bench();
+    report::start(&mut bench.machine, "a NULL buffer");
+    let (request, target) = (bench.created(), bench.target);
+    bench.run(|m| {
+        let nothing = MemoryDescriptor::Buffer(Span::null(4));
+        let none = MemoryDescriptor::None;
+        target.send_internal_ioctl_synchronously(m, Some(request), bench::CODE, nothing, none, SendOptions::none())
+    });
+    let (_, event) = events(&report::finish(&mut bench.machine)).pop().unwrap();
+    assert_eq!(event, Event::NotFormatted { target: 0, refused: "STATUS_INVALID_PARAMETER".to_owned() });
+}
+
+#[test]
+fn a_location_that_is_copied_is_a_step_and_one_that_has_no_next_is_where_it_ran_out() {
+    let record = calls("\"format-current-type\", \"complete\"", 0);
+    assert_eq!(drivers_steps(&record)[1..], [&Event::Copied { fits: true }]);
+    let text = "[[bus]]\nname = \"vbus\"\ndriver = { child = [\"format-current-type\"] }\n[[bus.reader]]\nid = 7\n\
+                function = \"pass-down\"\n[[step]]\nopen = { as = \"h\", reader = 7 }\n[[step]]\n\
+                ioctl = { handle = \"h\", code = 0x222004 }\nexpect.bug_check = { code = 0x10D, parameters = [6, 1] }\n";
+    let (outcome, record) = Scenario::parse("child.toml", text).unwrap().record().unwrap();
+    assert!(outcome.as_expected());
+    let request = io(&record)[0];
+    assert_eq!(request.steps.last().unwrap().event, Event::Copied { fits: false });
+    let short = request.shortfall.unwrap();
+    assert_eq!((short.step, short.left, short.needed), (request.steps.len() - 1, 0, 1));
+    let page = report::page(&record);
+    assert!(page.contains("needs 1, has 0: 1 missing") && page.contains("no stack location left that the driver"));
+}
+
+#[test]
+fn a_send_that_is_refused_before_its_target_is_asked_is_a_step() {
+    let record = calls("\"format\", \"send\"", 3);
+    let refused = "STATUS_INVALID_DEVICE_REQUEST".to_owned();
+    assert_eq!(drivers_steps(&record)[2..], [&Event::NotSent { target: 0, refused }]);
 }
 
 #[test]

@@ -4,14 +4,14 @@
 //! S/targets/general/km/fxiotargetkm.cpp:34-276, 280-523.
 
 use vbus_wdf::layer::{sites, take_fx, trace};
-use vbus_wdf::{Handle, Ownership, Request, Transfer};
+use vbus_wdf::{Driver, Handle, Ownership, Request, Site, Transfer};
 use vbus_wdm::{IoType, IoctlCode, Irp, Machine, Major, Method, NtStatus, Parameters, StackLocation};
 
 use crate::buffers::{Argument, Buffer, Data};
 use crate::context;
 use crate::state::{ContextKind, Heard, SentKind};
 use crate::target::{IoTarget, Kind};
-use crate::validate::validate;
+use crate::validate::{arguments_refused, validate};
 
 impl IoTarget {
     /// `WdfIoTargetFormatRequestForInternalIoctl`.
@@ -66,14 +66,31 @@ impl IoTarget {
         let driver = self.body_in(&mut fx).driver;
         let arguments = [target, handle, code.0.into(), internal.into(), shown[0], shown[1]];
         fx.trace(driver, &sites::FORMAT_IOCTL_ENTER, arguments);
-        let input_buffer = Argument::buffer(input, m)
-            .inspect_err(|status| trace(m, driver, &sites::FORMAT_IOCTL_INPUT, [status.0.into()]))?;
-        let output_buffer = Argument::buffer(output, m)
-            .inspect_err(|status| trace(m, driver, &sites::FORMAT_IOCTL_OUTPUT, [status.0.into()]))?;
+        let input_buffer = self.good(m, request, driver, input, &sites::FORMAT_IOCTL_INPUT)?;
+        let output_buffer = self.good(m, request, driver, output, &sites::FORMAT_IOCTL_OUTPUT)?;
         let heard = Heard { kind, offsets: [input, output].map(Argument::offset), ..Heard::default() };
         let result = self.fill_control(m, request, (code, internal), [input_buffer, output_buffer], heard);
         trace(m, driver, &sites::FORMAT_IOCTL_EXIT, [target, handle, NtStatus::from(result).0.into()]);
         result
+    }
+
+    /// The bytes that an argument means, or a line that it means none.
+    ///
+    /// # Errors
+    /// As [`Argument::buffer`].
+    #[inline]
+    fn good(
+        self,
+        m: &mut Machine,
+        request: Request,
+        driver: Driver,
+        argument: Option<Argument>,
+        line: &'static Site,
+    ) -> Result<Buffer, NtStatus> {
+        Argument::buffer(argument, m).inspect_err(|&status| {
+            trace(m, driver, line, [status.0.into()]);
+            arguments_refused(m, request, self, status);
+        })
     }
 
     /// FormatIoctlRequest.
@@ -147,8 +164,7 @@ impl IoTarget {
         let way = if major == Major::Read { Transfer::Output } else { Transfer::Input };
         let argument = data.argument(m, Some(request), way);
         trace(m, driver, &sites::FORMAT_IO_ENTER, [target, handle, major as u64, Argument::handle(argument)]);
-        let buffer = Argument::buffer(argument, m)
-            .inspect_err(|status| trace(m, driver, &sites::FORMAT_IO_OFFSETS, [status.0.into()]))?;
+        let buffer = self.good(m, request, driver, argument, &sites::FORMAT_IO_OFFSETS)?;
         let kind = if major == Major::Read { SentKind::Read } else { SentKind::Write };
         let heard = Heard { kind, offsets: [Argument::offset(argument); 2], ..Heard::default() };
         let result = self.fill_transfer(m, request, major, (buffer, offset), heard);

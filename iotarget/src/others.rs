@@ -10,7 +10,7 @@ use crate::buffers::{Argument, Buffer, Data};
 use crate::context;
 use crate::state::{ContextKind, Heard, SentKind};
 use crate::target::IoTarget;
-use crate::validate::validate;
+use crate::validate::{arguments_refused, validate};
 
 impl IoTarget {
     /// `WdfIoTargetFormatRequestForInternalIoctlOthers`: the first, second and fourth argument. The control code is the
@@ -31,8 +31,10 @@ impl IoTarget {
         trace(m, driver, &sites::OTHERS_ENTER, [target, handle, code.0.into(), first, second, fourth]);
         let mut buffers = [Buffer::default(); 3];
         for (number, (&memory, buffer)) in (1..).zip(memories.iter().zip(&mut buffers)) {
-            *buffer = Argument::buffer(memory, m)
-                .inspect_err(|status| trace(m, driver, &sites::OTHERS_OFFSETS, [number, status.0.into()]))?;
+            *buffer = Argument::buffer(memory, m).inspect_err(|&status| {
+                trace(m, driver, &sites::OTHERS_OFFSETS, [number, status.0.into()]);
+                arguments_refused(m, request, self, status);
+            })?;
         }
         let heard = Heard { kind: SentKind::Other, ..Heard::default() };
         let result = self.fill_others(m, request, code, buffers, heard);

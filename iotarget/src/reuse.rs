@@ -3,8 +3,8 @@
 //! Source: S/core/fxrequest.cpp:2152-2419 (reuse), S/core/fxrequestapi.cpp:2224-2375 (formatting); S/core/fxrequestbase.cpp:
 //! 251-296 (the fields that a request with an IRP to complete starts again with).
 
-use vbus_wdf::layer::{Parts, debug_break, request_fatal_error, required, reuse_irp, sites, take_fx};
-use vbus_wdf::{Handle, Request};
+use vbus_wdf::layer::{Parts, debug_break, request_fatal_error, request_step, required, reuse_irp, sites, take_fx};
+use vbus_wdf::{Handle, Request, RequestStep};
 use vbus_wdm::{Irp, Machine, NtStatus, StackLocation};
 
 use crate::state::{Routine, SendState, parts, parts_of};
@@ -85,7 +85,9 @@ fn check_next_location(m: &mut Machine, request: Request, irp: Irp, detail: u64,
     let mut fx = take_fx(m);
     let Parts { driver, state, .. } = parts(&mut fx, request);
     (state.formatted, state.next_is_formatted) = (true, true);
-    if m[irp].current_location() < 2 {
+    let fits = m[irp].current_location() >= 2;
+    request_step(m, request, |_| RequestStep::Copied { fits });
+    if !fits {
         request_fatal_error(m, driver, 1, detail, ddi);
     }
 }

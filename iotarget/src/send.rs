@@ -2,8 +2,8 @@
 //!
 //! Source: S/core/fxrequestapi.cpp:1853-2102; S/core/fxrequest.cpp:1062-1230.
 
-use vbus_wdf::layer::{Act, Parts, comply, debug_break, sites, trace};
-use vbus_wdf::{Handle, Ownership, Request};
+use vbus_wdf::layer::{Act, Parts, comply, debug_break, request_step, sites, trace};
+use vbus_wdf::{Handle, Ownership, Request, RequestStep};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Machine, NtStatus, StackLocation};
 
@@ -96,7 +96,7 @@ impl SendRequest for Request {
         let act = if options.waits_without_limit() { Act::WaitWithoutLimit } else { Act::Send };
         comply(m, driver, act, "WdfRequestSend");
         if let Err(status) = options.validate(m, driver) {
-            refuse(m, self, status);
+            refuse(m, self, target, status);
             debug_break(m, driver);
             return false;
         }
@@ -110,7 +110,7 @@ impl SendRequest for Request {
             // Nobody would take the IRP back: it would be completed past its request.
             let (handle, status) = (self.object().handle(), STATUS_INVALID_DEVICE_REQUEST);
             trace(m, driver, &sites::SEND_NO_ROUTINE, [handle, status.0.into()]);
-            refuse(m, self, status);
+            refuse(m, self, target, status);
             debug_break(m, driver);
             return false;
         }
@@ -150,7 +150,8 @@ impl SendRequest for Request {
 }
 
 /// The refusal stands in the IRP.
-fn refuse(m: &mut Machine, request: Request, status: NtStatus) {
+fn refuse(m: &mut Machine, request: Request, target: IoTarget, status: NtStatus) {
+    request_step(m, request, |m| RequestStep::NotSent(target.destination(m), status));
     match request.current_irp(m) {
         Some(irp) => m[irp].io_status.status = status,
         None => m.undefined("WdfRequestSend", "a request that is sent has an IRP, from its format call"),
@@ -165,13 +166,13 @@ fn send_and_forget(m: &mut Machine, request: Request, target: IoTarget) -> bool 
     let has_routine = !matches!(state.routine, Routine::None);
     if ownership != Ownership::FromIo {
         trace(m, driver, &sites::SEND_FORGET_NOT_QUEUED, [handle]);
-        refuse(m, request, STATUS_INVALID_DEVICE_STATE);
+        refuse(m, request, target, STATUS_INVALID_DEVICE_STATE);
         return false;
     }
     if formatted_for_target {
         let status = STATUS_INVALID_DEVICE_REQUEST;
         trace(m, driver, &sites::SEND_FORGET_FORMATTED, [handle, status.0.into()]);
-        refuse(m, request, status);
+        refuse(m, request, target, status);
         debug_break(m, driver);
         return false;
     }

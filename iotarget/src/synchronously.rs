@@ -15,7 +15,7 @@ use crate::options::SendOptions;
 use crate::state::{ContextKind, FormatContext, Heard, parts_of};
 use crate::sync::submit_sync;
 use crate::target::IoTarget;
-use crate::validate::end_formatting;
+use crate::validate::{arguments_refused, end_formatting};
 
 /// How a call that sends and waits ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -231,7 +231,10 @@ impl Call {
                 let formatted = format(m, self.request(), buffers);
                 self.send(m, options, what, formatted)
             }
-            Err(status) => status.into(),
+            Err(status) => {
+                arguments_refused(m, self.request(), self.target, status);
+                status.into()
+            }
         };
         if let Some(given) = self.given {
             discard(m, given);

@@ -27,6 +27,12 @@ pub(crate) fn validate(m: &mut Machine, request: Request, target: IoTarget) -> R
     decided
 }
 
+/// What a call was given is refused, whatever the request's IRP is like.
+#[cold]
+pub(crate) fn arguments_refused(m: &mut Machine, request: Request, target: IoTarget, status: NtStatus) {
+    request_step(m, request, |m| RequestStep::NotFormatted(target.destination(m), status));
+}
+
 fn decide(m: &mut Machine, request: Request, target: IoTarget) -> Result<Irp, NtStatus> {
     let mut fx = take_fx(m);
     let body = target.body_in(&mut fx);

@@ -12,6 +12,9 @@ pub(super) fn of(record: &Record, request: &Request) -> Option<String> {
     let step = request.steps.get(short.step)?;
     let Event::Formatted { target, refused: Some(status) } = &step.event else {
         return Some(match &record.stop {
+            Some(stop) if step.event == (Event::Copied { fits: false }) => {
+                format!("error: {stop}\n  the IRP had no stack location left that the driver's own could be copied to")
+            }
             Some(stop) => {
                 format!("error: {stop}\n  the IRP had no stack location left for the device that it was sent to")
             }

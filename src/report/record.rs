@@ -219,6 +219,18 @@ pub enum Event {
         /// Why it refused.
         refused: Option<String>,
     },
+    /// A format call refused what it was given, and did not look at the IRP.
+    NotFormatted {
+        /// The target.
+        target: usize,
+        /// Why.
+        refused: String,
+    },
+    /// The driver's own location was copied to the next one, for any target.
+    Copied {
+        /// There is a next one. Else the machine stops.
+        fits: bool,
+    },
     /// `WdfRequestSend`.
     Sent {
         /// The target.

@@ -189,6 +189,10 @@ impl Recorder {
                 let refused = (!status.is_success()).then(|| status_name(status));
                 (Event::Formatted { target: target(to), refused }, owner, device)
             }
+            RequestStep::NotFormatted(to, status) => {
+                (Event::NotFormatted { target: target(to), refused: status_name(status) }, owner, device)
+            }
+            RequestStep::Copied { fits } => (Event::Copied { fits }, owner, device),
             RequestStep::Sent(to) => (Event::Sent { target: target(to) }, Owner::Target, device),
             RequestStep::Pended(to) => (Event::Pended { target: target(to) }, Owner::Target, device),
             RequestStep::NotSent(to, status) => {
@@ -199,9 +203,13 @@ impl Recorder {
                 (Event::Returned { target }, Owner::Driver, self.record.targets[target].owner)
             }
         };
+        let no_next = matches!(seen.step, RequestStep::Copied { fits: false });
         let short = matches!(seen.step, RequestStep::Formatted(_, status) if !status.is_success());
         self.step(m, at, event, owner, device);
         let request = &mut self.record.requests[at];
+        if no_next {
+            request.shortfall = Some(Shortfall { step: request.steps.len() - 1, left: 0, needed: 1 });
+        }
         if let (true, RequestStep::Formatted(to, _), Some(irp)) = (short, seen.step, seen.irp) {
             let left = m[irp].current_location().saturating_sub(1);
             if left < to.stack_size {
@@ -406,11 +414,12 @@ impl Recorder {
 fn sender(step: RequestStep) -> Option<vbus_wdf::Device> {
     match step {
         RequestStep::Formatted(to, _)
+        | RequestStep::NotFormatted(to, _)
         | RequestStep::Sent(to)
         | RequestStep::Pended(to)
         | RequestStep::NotSent(to, _)
         | RequestStep::Back(to, _) => Some(to.owner),
-        RequestStep::Waits(_) | RequestStep::Driver(_) => None,
+        RequestStep::Waits(_) | RequestStep::Driver(_) | RequestStep::Copied { .. } => None,
     }
 }
 

@@ -116,6 +116,7 @@ impl<'r> Travel<'r> {
             let needed = match (&step.event, self.request.shortfall.filter(|short| short.step == at)) {
                 (_, Some(short)) => i32::from(short.needed),
                 (Event::Formatted { target, .. }, None) => i32::from(self.record.targets[*target].stack_size),
+                (Event::Copied { .. }, None) => 1,
                 _ => 0,
             };
             let here = if step.locations.is_empty() { self.lowest } else { self.row(step) };

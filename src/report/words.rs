@@ -43,7 +43,9 @@ pub(super) fn heading(event: &Event) -> &'static str {
         Event::Queued { .. } => "queue",
         Event::Presented { .. } => "present",
         Event::Formatted { refused: None, .. } => "format",
-        Event::Formatted { .. } => "format ✗",
+        Event::Formatted { .. } | Event::NotFormatted { .. } => "format ✗",
+        Event::Copied { fits: true } => "copy",
+        Event::Copied { fits: false } => "copy ✗",
         Event::Sent { .. } => "send",
         Event::Pended { .. } => "hold",
         Event::NotSent { .. } => "send ✗",
@@ -58,7 +60,13 @@ pub(super) fn heading(event: &Event) -> &'static str {
 
 /// Whether a step is one that failed.
 pub(super) fn failed(event: &Event) -> bool {
-    matches!(event, Event::Formatted { refused: Some(_), .. } | Event::NotSent { .. })
+    matches!(
+        event,
+        Event::Formatted { refused: Some(_), .. }
+            | Event::NotFormatted { .. }
+            | Event::Copied { fits: false }
+            | Event::NotSent { .. }
+    )
 }
 
 /// A device: `vreader's FDO`.
@@ -105,6 +113,12 @@ pub(super) fn sentence(record: &Record, request: &Request, step: &Step) -> Strin
         Event::Formatted { target: to, refused: Some(status) } => {
             format!("the format call for {} failed with {status}", target(record, *to))
         }
+        Event::NotFormatted { target: to, refused } => {
+            let target = target(record, *to);
+            format!("the format call for {target} refused what it was given with {refused}: the IRP was not looked at")
+        }
+        Event::Copied { fits: true } => format!("{driver} copied its location to the next one, for any target"),
+        Event::Copied { fits: false } => format!("{driver} would copy its location to the next one, and there is none"),
         Event::Sent { target: to } => format!("{driver} sent it to {}", target(record, *to)),
         Event::Pended { .. } => format!("{driver}'s I/O target keeps it until it is started"),
         Event::NotSent { target: to, refused } => format!("the send to {} failed with {refused}", target(record, *to)),

@@ -34,6 +34,15 @@ pub enum RequestStep {
     Driver(Option<Queue>),
     /// A format call decided whether the request fits the target: its IRP as it is, or a new one.
     Formatted(Destination, NtStatus),
+    /// A format call, or one that sends and waits, refused what it was given before it looked at the request's IRP: memories
+    /// and their offsets, options, the IRQL.
+    NotFormatted(Destination, NtStatus),
+    /// The driver's own location was copied to the next one, or written there by hand, for any target; or there is no next
+    /// location, and the machine is about to stop.
+    Copied {
+        /// There is a next location.
+        fits: bool,
+    },
     /// The target took it, and is about to send its IRP on.
     Sent(Destination),
     /// The target took it, and keeps it until it is started.
