@@ -458,6 +458,8 @@ fn name(major: Major, minor: u8, parameters: Parameters) -> String {
         (_, Parameters::DeviceIoControl { code, .. } | Parameters::Others { code, .. }) => {
             format!("{} {code}", major.name())
         }
+        (_, Parameters::Transfer { length: 1, .. }) => format!("{} of 1 byte", major.name()),
+        (_, Parameters::Transfer { length, .. }) => format!("{} of {length} bytes", major.name()),
         (Major::Pnp, _) => PnpMinor::from_code(minor).map_or(major.name(), PnpMinor::name).to_owned(),
         (_, Parameters::Power(power)) => format!("{} {power}", major.name()),
         _ => major.name().to_owned(),

@@ -6,7 +6,7 @@ mod common;
 
 use browser::{Browser, END, ENTER, ESCAPE, RIGHT, TAB};
 use common::{READ_CARD, exchange};
-use vbus::{Setup, report};
+use vbus::{Scenario, Setup, report};
 
 /// A page with a request that was refused, and the same again on a bus that is big enough.
 fn page(extra: i8) -> String {
@@ -236,4 +236,35 @@ fn a_narrow_window_scrolls_its_drawings_and_not_itself() {
         let too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
         assert_eq!(browser.eval(too_wide), false, "at {width}");
     }
+}
+
+/// A PDO that copies the only location that it has: a DDI with a long name stops the machine.
+fn page_of_a_long_stop() -> String {
+    let text = "[[bus]]\nname = \"vbus\"\ndriver = { forward = [\"format-beyond-memory\"], child = [\"format-current-type\"] }\n\
+                [[bus.reader]]\nid = 7\nfunction = \"pass-down\"\n[[step]]\nopen = { as = \"h\", reader = 7 }\n\
+                [[step]]\nname = \"offsets beyond the end of a memory\"\nforward = { reader = 7 }\n\
+                [[step]]\nioctl = { handle = \"h\", code = 0x222004 }\n";
+    report::page(&Scenario::parse("stop.toml", text).unwrap().record().unwrap().1)
+}
+
+#[test]
+fn long_names_break_where_there_is_no_room_and_no_step_is_higher_than_its_words() {
+    let Some(browser) = Browser::start() else { return };
+    browser.open("long-stop", &page_of_a_long_stop());
+    for width in [320, 1300] {
+        browser.resize(width, 800);
+        let too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        assert_eq!(browser.eval(too_wide), false, "at {width}");
+        let sticks_out =
+            "[...document.querySelectorAll('.verdict, .verdict .chip')].some((it) => it.scrollWidth > it.clientWidth)";
+        assert_eq!(browser.eval(sticks_out), false, "at {width}");
+    }
+    let status = "[...document.querySelectorAll('.verdict .chip')].find((it) => it.textContent.includes('OVERFLOW'))";
+    let one_line = format!("{status}.getBoundingClientRect().height < 30");
+    assert_eq!(browser.eval(&one_line), true);
+    // The refusals are steps that a screen reader hears of.
+    let said = "[...document.querySelectorAll('.step.bad')].map((it) => it.getAttribute('aria-label')).join('\\n')";
+    let said = browser.text(said);
+    assert!(said.contains("refused what it was given with STATUS_INTEGER_OVERFLOW"), "{said}");
+    assert!(said.contains("would copy its location to the next one, and there is none"), "{said}");
 }
