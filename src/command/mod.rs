@@ -13,6 +13,7 @@ mod sweep;
 mod text;
 
 use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -113,7 +114,15 @@ pub fn main() -> ExitCode {
     match run(&command, format) {
         Ok(verdict) => verdict.into(),
         Err(error) => {
-            complain(&format!("{error:#}"));
+            let error = format!("{error:#}");
+            complain(&error);
+            if format == Format::Json {
+                // Programs get an object whatever happens.
+                let plain = anstream::adapter::strip_str(&error).to_string();
+                let reason = plain.strip_prefix("error: ").unwrap_or(&plain);
+                // Where nobody listens any more, the exit code still says it.
+                _ = write_out(&mut std::io::stdout(), &format!("{}\n", serde_json::json!({ "error": reason })));
+            }
             Verdict::CannotRun.into()
         }
     }
@@ -140,15 +149,23 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
         }
         #[cfg(unix)]
         Command::Serve(options) => {
-            vbus::serve::run(options)?;
+            let voice = match format {
+                Format::Text => vbus::serve::Voice::People,
+                Format::Json => vbus::serve::Voice::Programs,
+            };
+            vbus::serve::run(options, voice)?;
             Ok(Verdict::AsExpected)
         }
         Command::Schema => {
-            println!("{:#}", Scenario::schema().as_value());
+            write_out(&mut std::io::stdout(), &format!("{:#}\n", Scenario::schema().as_value()))?;
             Ok(Verdict::AsExpected)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "vbus", &mut script);
+            let script = String::from_utf8(script).context("the completions as text")?;
+            let json = serde_json::json!({ "shell": shell.to_string(), "script": script });
+            print(format, &script, &json)?;
             Ok(Verdict::AsExpected)
         }
         Command::Explain(options) => explain::run(options, format),
@@ -158,10 +175,20 @@ fn run(command: &Command, format: Format) -> anyhow::Result<Verdict> {
 /// Prints a result in the form that was asked for.
 fn print(format: Format, text: &impl Display, json: &impl Serialize) -> anyhow::Result<()> {
     match format {
-        Format::Text => anstream::print!("{text}"),
-        Format::Json => println!("{}", serde_json::to_string(json).context("the result as JSON")?),
+        Format::Text => write_out(&mut anstream::stdout(), text),
+        Format::Json => {
+            let line = serde_json::to_string(json).context("the result as JSON")? + "\n";
+            write_out(&mut std::io::stdout(), &line)
+        }
     }
-    Ok(())
+}
+
+/// Writes to the standard output. Whoever reads it may have enough before the end.
+fn write_out(out: &mut impl Write, text: &impl Display) -> anyhow::Result<()> {
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("the standard output cannot be written"),
+    }
 }
 
 /// Prints an error. One that points into a file says itself that it is one.

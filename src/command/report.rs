@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use serde::Serialize;
+use vbus::run::RunError;
 use vbus::{Scenario, report};
 
-use super::{Format, Verdict, complain};
+use super::{Format, Verdict, print};
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -17,16 +19,18 @@ pub(super) struct Options {
     output: Option<PathBuf>,
 }
 
+/// What was written to a file.
+#[derive(Serialize)]
+struct Written {
+    written: String,
+    summary: String,
+    as_expected: bool,
+}
+
 /// The page, or with `--format json` what it is drawn from.
 pub(super) fn run(options: &Options, format: Format) -> anyhow::Result<Verdict> {
-    let (outcome, record) = match Scenario::load(&options.file).map_err(Into::into).and_then(|it| it.record()) {
-        Ok(played) => played,
-        Err(error @ vbus::run::RunError::Scenario(_)) => {
-            complain(&error.to_string());
-            return Ok(Verdict::CannotRun);
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let (outcome, record) = Scenario::load(&options.file).map_err(RunError::from).and_then(|it| it.record())?;
+    let as_expected = outcome.as_expected();
     let made = match format {
         Format::Text => report::page(&record),
         Format::Json => serde_json::to_string(&record).context("the recording as JSON")? + "\n",
@@ -34,10 +38,13 @@ pub(super) fn run(options: &Options, format: Format) -> anyhow::Result<Verdict> 
     match &options.output {
         Some(path) => {
             std::fs::write(path, made).with_context(|| format!("{} cannot be written", path.display()))?;
-            anstream::println!("{}: {}", path.display(), report::summary(&record));
+            let summary = report::summary(&record);
+            let text = format!("{}: {summary}\n", path.display());
+            let written = Written { written: path.display().to_string(), summary, as_expected };
+            print(format, &text, &written)?;
         }
         // Whoever reads may have enough before the end.
         None => _ = std::io::stdout().write_all(made.as_bytes()),
     }
-    Ok(if outcome.as_expected() { Verdict::AsExpected } else { Verdict::NotAsExpected })
+    Ok(if as_expected { Verdict::AsExpected } else { Verdict::NotAsExpected })
 }

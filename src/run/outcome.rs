@@ -85,11 +85,18 @@ pub struct StepOutcome {
     /// What stopped the machine in this step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stopped>,
-    /// Why a request was refused, in numbers and with the fix, with ANSI styles.
-    #[serde(skip)]
+    /// Why a request was refused, in numbers and with the fix, with ANSI styles; in JSON without.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "plain")]
     pub reason: Option<String>,
     /// What was expected and is not so.
     pub failures: Vec<String>,
+}
+
+fn plain<S: serde::Serializer>(reason: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match reason {
+        Some(reason) => serializer.collect_str(&anstream::adapter::strip_str(reason)),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// A line of a driver's log.

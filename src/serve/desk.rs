@@ -10,6 +10,7 @@ use vbus_wdm::{IoStatus, NtStatus, OpenOptions, Overlapped, Stop, Ticks};
 
 use super::journal::Journal;
 use super::order::Order;
+use super::voice::Voice;
 use crate::run::StepOutcome;
 use crate::run::{self, Stage};
 use crate::scenario::step::Step;
@@ -45,17 +46,18 @@ pub(super) struct Desk<'s> {
     out: BTreeMap<Overlapped, Out>,
     done: Vec<Done>,
     journal: Option<Journal>,
+    voice: Voice,
     /// Cards that were pulled out.
     removed: BTreeMap<u32, Inserted>,
 }
 
 impl<'s> Desk<'s> {
-    pub(super) fn new(mut stage: Stage<'s>, journal: Option<Journal>) -> Result<Desk<'s>, OpenError> {
+    pub(super) fn new(mut stage: Stage<'s>, journal: Option<Journal>, voice: Voice) -> Result<Desk<'s>, OpenError> {
         let service = Service::open_with(&mut stage.m, 0, OpenOptions::OVERLAPPED)?;
         let began = Instant::now();
         let (out, removed) = (BTreeMap::new(), BTreeMap::new());
         let steps = &stage.scenario.step;
-        Ok(Desk { stage, steps, next_step: began, service, began, out, done: Vec::new(), journal, removed })
+        Ok(Desk { stage, steps, next_step: began, service, began, out, done: Vec::new(), journal, voice, removed })
     }
 
     /// Lets virtual time catch up.
@@ -86,12 +88,8 @@ impl<'s> Desk<'s> {
             let Some(action) = step.actions().next() else { continue };
             let mut outcome = StepOutcome::of(step, action);
             let stopped = run::play(&mut self.stage, step, action, false, &mut outcome);
-            println!(
-                "{}: {}",
-                outcome.name,
-                outcome.status.map_or("stopped".to_owned(), |status| status.0.to_string())
-            );
-            outcome.failures.iter().for_each(|failure| println!("  not as expected: {failure}"));
+            let status = outcome.status.map_or("stopped".to_owned(), |status| status.0.to_string());
+            self.voice.step(&outcome.name, &status, &outcome.failures);
             if let Some(stop) = stopped {
                 return Err(stop);
             }

@@ -16,6 +16,7 @@ use super::console::{Command, HELP};
 use super::desk::{Desk, PartyNumber};
 use super::handler::Handler;
 use super::party::Party;
+use super::voice::Voice;
 
 /// Why the readers are gone.
 #[derive(Debug, Error)]
@@ -43,6 +44,7 @@ pub(super) struct EventLoop<'s> {
     /// Signals write into the other end.
     pub(super) signals: UnixStream,
     pub(super) known: Vec<u32>,
+    pub(super) voice: Voice,
     /// Where the console's lines come from, until it ends.
     pub(super) console: Option<io::Stdin>,
     pub(super) line: Vec<u8>,
@@ -158,14 +160,14 @@ impl<'s> EventLoop<'s> {
             let line: Vec<u8> = self.line.drain(..=end).collect();
             match String::from_utf8_lossy(&line).trim().parse::<Command>() {
                 Ok(command) => match command.run(&mut self.desk, &self.known)? {
-                    Some(said) => println!("{said}"),
+                    Some(said) => self.voice.answer(&said),
                     None => return Ok(true),
                 },
-                Err(error) => println!("{error}"),
+                Err(error) => self.voice.answer(&error),
             }
         }
         if self.line.len() > LINE_MAX {
-            println!("a line of more than {LINE_MAX} bytes: {HELP}");
+            self.voice.answer(&format!("a line of more than {LINE_MAX} bytes: {HELP}"));
             self.line.clear();
         }
         Ok(false)

@@ -13,11 +13,12 @@ mod order;
 mod party;
 mod pcsc;
 pub mod reader_conf;
+mod voice;
 mod vpcd;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -41,6 +42,8 @@ use event_loop::EventLoop;
 pub use event_loop::LoopError;
 use journal::Journal;
 pub use reader_conf::ReaderConfError;
+pub use voice::Voice;
+use voice::{Served, Serving};
 use vpcd::CardSide;
 
 /// What `vbus serve` takes.
@@ -136,7 +139,7 @@ fn io(what: impl ToString) -> impl FnOnce(io::Error) -> ServeError {
 ///
 /// # Errors
 /// [`ServeError`].
-pub fn run(options: &Options) -> Result<(), ServeError> {
+pub fn run(options: &Options, voice: Voice) -> Result<(), ServeError> {
     if options.reader_conf.is_none() && options.vpcd.is_none() {
         return Err(ServeError::Nobody);
     }
@@ -154,14 +157,16 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
         }
         None => None,
     };
-    let desk = Desk::new(stage, journal)?;
+    let desk = Desk::new(stage, journal, voice)?;
     let vpcds = vpcds(options, readers)?;
     let signals = signals()?;
-    for reader in readers {
-        println!("reader {}: {}", reader.id.get_ref(), describe(reader));
-    }
     let socket = options.reader_conf.as_deref().map(|conf| listen(options, conf, readers)).transpose()?;
     let (listener, socket) = socket.map_or((None, None), |(listener, socket)| (Some(listener), Some(socket)));
+    let serving = Serving {
+        readers: readers.iter().map(|reader| served(reader, &vpcds)).collect(),
+        reader_conf: options.reader_conf.clone(),
+        socket: socket.as_ref().map(|socket| socket.0.clone()),
+    };
     let mut event_loop = EventLoop {
         desk,
         parties: BTreeMap::new(),
@@ -170,17 +175,15 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
         listener,
         signals,
         known: readers.iter().map(|reader| *reader.id.get_ref()).collect(),
+        voice,
         console: Some(io::stdin()),
         line: Vec::new(),
         patience: patience(),
     };
     for (reader, address) in vpcds {
-        println!("reader {}: in the vpcd at {address}{}", reader.0, network_note(address));
         event_loop.add(Box::new(CardSide::new(reader, address)));
     }
-    // Whoever waits for the readers waits for this line.
-    println!("serving; end with Ctrl-C, or say: {}", console::HELP);
-    io::stdout().flush().map_err(io("standard output"))?;
+    voice.serving(&serving).map_err(io("standard output"))?;
     let result = event_loop.run();
     // Whoever still asks is told the truth from now on: there is nobody here.
     drop(socket);
@@ -193,8 +196,14 @@ fn readers_of(scenario: &Scenario) -> &[Reader] {
     scenario.bus.first().map_or(&[], |bus| &bus.reader)
 }
 
+fn served(reader: &Reader, vpcds: &[(ReaderId, SocketAddr)]) -> Served {
+    let number = *reader.id.get_ref();
+    let vpcd = vpcds.iter().find(|known| known.0.0 == number).map(|known| known.1);
+    Served { number, plugged: reader.plugged, card: describe(reader), vpcd }
+}
+
 fn describe(reader: &Reader) -> String {
-    let card = match &reader.card {
+    match &reader.card {
         Card::BuiltIn(BuiltIn::Iso7816) => "the built-in card".to_owned(),
         Card::BuiltIn(BuiltIn::None) => "no card".to_owned(),
         Card::File(CardFile::Profile(path) | CardFile::Script(path)) => path.get_ref().clone(),
@@ -202,8 +211,7 @@ fn describe(reader: &Reader) -> String {
         Card::File(CardFile::Remote(address)) => {
             format!("a card emulator that connects to {}, on this machine only", address.get_ref())
         }
-    };
-    if reader.plugged { card } else { format!("not plugged in; {card}") }
+    }
 }
 
 /// How long is looked for the next request before the thread sleeps. With one core, whoever sends it needs that core.
@@ -260,8 +268,6 @@ fn listen(options: &Options, conf: &Path, readers: &[Reader]) -> Result<(UnixLis
     // pcscd runs as root; nobody else has any business with the cards.
     fs::set_permissions(&path.0, Permissions::from_mode(0o600)).map_err(io(path.0.display()))?;
     listener.set_nonblocking(true).map_err(io(path.0.display()))?;
-    println!("{}: for pcscd, which is to be started after this", conf.display());
-    println!("{}: where its handler connects, on this machine only", path.0.display());
     Ok((listener, path))
 }
 
