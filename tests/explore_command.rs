@@ -79,3 +79,25 @@ fn faults_are_listed_with_what_was_survived() {
     assert_eq!(code, 2);
     assert!(complaint.contains("does not go well by itself"), "{complaint}");
 }
+
+/// A slow reader, a request of a thread of the program, what ends it, and a reader that is pulled out meanwhile.
+fn ending(how: &str) -> String {
+    format!(
+        "[[bus]]\nname = \"vbus\"\nextra_stack = 3\n[[bus.reader]]\nid = 7\nresponse_ms = 3\n\
+         [[step]]\nthread = \"worker\"\nforward = {{ reader = 7, as = \"r\" }}\n\
+         [[step]]\nthread = \"worker\"\n{how}\n\
+         [[step]]\nthread = \"the unplugging\"\nunplug = {{ reader = 7 }}\n\
+         [[step]]\nwait = {{ request = \"r\" }}\nexpect.any_status = true\n"
+    )
+}
+
+#[test]
+fn a_request_ends_once_however_its_cancelling_its_threads_end_its_answer_and_its_readers_removal_meet() {
+    for how in ["exit_thread = { thread = \"worker\" }", "cancel = { request = \"r\" }"] {
+        let path = file("ending.toml");
+        fs::write(&path, ending(how)).unwrap();
+        let (code, text, _) = vbus(&["explore", &path, "--preemptions", "1", "--seeds", "500"]);
+        assert_eq!(code, 0, "{how}\n{text}");
+        fs::remove_file(path).unwrap();
+    }
+}

@@ -79,9 +79,11 @@ impl Thread {
     /// Source: Windows driver documentation, "Canceling IRPs"; ReactOS, IoCancelThreadIo and IopDisassociateThreadIrp.
     pub fn exit(self, m: &mut Machine) -> Result<(), Stop> {
         self.run(m, |m| {
+            m.boundary("IoCancelThreadIo");
             for irp in self.irps(m) {
+                // At APC_LEVEL: between this look and the cancelling the thread's own APC cannot free the IRP.
                 if irp.exists(m) {
-                    irp.cancel(m);
+                    irp.cancel_now(m);
                 }
             }
             if m.wait_at_most(CANCEL_TIMEOUT, move |m| self.irps(m).is_empty()) {

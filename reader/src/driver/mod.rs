@@ -19,7 +19,8 @@ mod transmit;
 use std::sync::Arc;
 
 use vbus_wdf::{
-    Attributes, Device, DeviceInit, Dispatch, Driver, DriverConfig, Handle, IoControl, PnpCallbacks, Queue, Request,
+    Attributes, Deletable, Device, DeviceInit, Dispatch, Driver, DriverConfig, Handle, IoControl, PnpCallbacks, Queue,
+    Request,
 };
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DevNode, DeviceObject, Irp, Machine, NtStatus, Ticks, Timer};
@@ -82,6 +83,13 @@ impl Default for ReaderConfig {
     }
 }
 
+/// A request that the reader takes its time for. Whoever takes it out of the context has the driver's reference to it.
+struct Waiting {
+    request: Request,
+    /// What will tell, once it is set.
+    timer: Option<Timer>,
+}
+
 /// The device context.
 struct Reader {
     extension: SmartcardExtension,
@@ -93,8 +101,8 @@ struct Reader {
     tpdu: Tpdu,
     transport: Transport,
     operation: Operation,
-    /// The request that the reader takes its time for, with the timer that will tell.
-    waiting: Option<(Request, Timer)>,
+    /// The request that the reader takes its time for.
+    waiting: Option<Waiting>,
     response_time: Ticks,
     /// Where card tracking waits.
     tracking: Option<Queue>,
@@ -146,7 +154,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
         surprise_removal: Some(power::surprise_removal),
         ..PnpCallbacks::default()
     };
-    let attributes = Attributes::none().context(reader).on_cleanup(device_cleanup);
+    let attributes = Attributes::none().context(reader).on_cleanup(device_cleanup).on_destroy(device_destroyed);
     let device = init.callbacks(callbacks).create(m, attributes)?;
     let device_object = device.device_object(m);
     m[device_object].stack_size = m[device_object].stack_size.wrapping_add(config.extra_stack);
@@ -208,11 +216,13 @@ fn smartcard(device: Device) -> Smartcard {
 fn device_cleanup(m: &mut Machine, object: vbus_wdf::Object) {
     let slot = Slot::all(m).into_iter().find(|slot| slot.device(m).is_some_and(|device| device.object() == object));
     if let Some(slot) = slot {
-        if let Some(device) = slot.device(m) {
-            smartcard(device).exit(m);
-        }
         Slots::forget(m, slot);
     }
+}
+
+/// EvtDestroyCallback of the device: nobody is inside the library any more, who would have a reference.
+fn device_destroyed(m: &mut Machine, object: vbus_wdf::Object) {
+    object.context::<Reader>(m).extension.exit();
 }
 
 /// EvtIoDeviceControl: the public device takes the smart-card codes and nothing else.
@@ -248,11 +258,21 @@ fn begin(m: &mut Machine, device: Device, request: Request) {
     if response_time == Ticks(0) {
         return hand_to_library(m, device, request);
     }
+    // EvtRequestCancel may complete it from the next call on, while others look at it.
+    request.reference(m);
+    device.context::<Reader>(m).waiting = Some(Waiting { request, timer: None });
     if let Err(status) = request.mark_cancelable_ex(m, cancelled) {
+        if take_waiting(m, device, request) {
+            request.dereference(m);
+        }
         return request.complete(m, status);
     }
     let timer = m.set_timer(response_time, reader_ready, request.to_context());
-    device.context::<Reader>(m).waiting = Some((request, timer));
+    match device.context::<Reader>(m).waiting.as_mut().filter(|waiting| waiting.request == request) {
+        Some(waiting) => waiting.timer = Some(timer),
+        // It was cancelled or pulled out already.
+        None => _ = m.cancel_timer(timer),
+    }
 }
 
 /// The reader took its time. The library runs at PASSIVE_LEVEL only.
@@ -264,24 +284,32 @@ fn reader_goes_on(m: &mut Machine, context: Context) {
     // It may have been cancelled or pulled out between the timer and now: then nobody waits for it any more.
     let Some(request) = Request::from_context(context).filter(|request| request.object().exists(m)) else { return };
     let Some(device) = request.device(m) else { return };
-    if take_waiting(m, device, request) && request.unmark_cancelable(m).is_ok() {
+    if !take_waiting(m, device, request) {
+        return;
+    }
+    if request.unmark_cancelable(m).is_ok() {
         hand_to_library(m, device, request);
     }
+    request.dereference(m);
 }
 
 /// EvtRequestCancel.
 fn cancelled(m: &mut Machine, request: Request) {
-    if let Some(device) = request.device(m) {
-        take_waiting(m, device, request);
-    }
+    // Whoever else took it finds it cancelled.
+    let taken = request.device(m).is_some_and(|device| take_waiting(m, device, request));
     request.complete_with_information(m, STATUS_CANCELLED, 0);
+    if taken {
+        request.dereference(m);
+    }
 }
 
-/// Whether the reader was taking its time for this request, and no longer is.
+/// Whether the reader was taking its time for this request, and no longer is. Then the caller has the reference to it.
 fn take_waiting(m: &mut Machine, device: Device, request: Request) -> bool {
-    match device.context::<Reader>(m).waiting.take_if(|(waits, _)| *waits == request) {
-        Some((_, timer)) => {
-            m.cancel_timer(timer);
+    match device.context::<Reader>(m).waiting.take_if(|waiting| waiting.request == request) {
+        Some(Waiting { timer, .. }) => {
+            if let Some(timer) = timer {
+                m.cancel_timer(timer);
+            }
             true
         }
         None => false,
@@ -297,7 +325,10 @@ fn hand_to_library(m: &mut Machine, device: Device, request: Request) {
     data.set_next_location();
     // How a callback finds the request of its IRP. The framework has two of these words for itself.
     data.driver_context[0] = request.to_context().0;
+    // The library looks at its extension once more when the request is completed, and nothing holds the device then.
+    device.reference(m);
     smartcard(device).device_control(m, irp);
+    device.dereference(m);
 }
 
 /// The library completed the IRP: the request goes back to its sender from here.

@@ -1,6 +1,6 @@
 //! What a reader does with its card for one request: steps, with virtual time in between.
 
-use vbus_wdf::{Device, Handle};
+use vbus_wdf::{Deletable, Device, Handle};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Machine, NtStatus, Ticks, Timer};
 
@@ -128,10 +128,12 @@ fn resume(m: &mut Machine, context: Context) {
     let Some(goal) = operation.goal.filter(|_| operation.number == context.0 as u32) else { return };
     operation.timer = None;
     let stage = operation.stage;
+    device.reference(m);
     let status = go_on(m, device, goal, stage);
     if status != STATUS_PENDING {
         super::smartcard(device).complete_pending(m, status);
     }
+    device.dereference(m);
 }
 
 /// Ends the operation that waits, if one does.

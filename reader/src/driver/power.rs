@@ -2,11 +2,11 @@
 //!
 //! Source: Windows-driver-samples, smartcrd/pscr: PscrEvtDeviceD0Entry, PscrEvtDeviceD0Exit.
 
-use vbus_wdf::{Device, Handle, PowerDeviceState};
+use vbus_wdf::{Deletable, Device, Handle, PowerDeviceState};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Machine, NtStatus};
 
-use super::{Reader, operation, tracking};
+use super::{Reader, operation, take_waiting, tracking};
 use crate::smclib::{PROTOCOL_UNDEFINED, ReaderState};
 
 /// EvtDeviceD0Entry: looks into the slot. After a sleep the card may be another one.
@@ -37,11 +37,12 @@ pub(super) fn d0_exit(m: &mut Machine, device: Device, _: PowerDeviceState) -> R
 /// EvtDeviceSurpriseRemoval: no card will answer any more. The queue presents what waits in it, and `begin` refuses it.
 pub(super) fn surprise_removal(m: &mut Machine, device: Device) {
     device.context::<Reader>(m).gone = true;
-    if let Some((request, timer)) = device.context::<Reader>(m).waiting.take() {
-        m.cancel_timer(timer);
+    let waiting = device.context::<Reader>(m).waiting.as_ref().map(|waiting| waiting.request);
+    if let Some(request) = waiting.filter(|&request| take_waiting(m, device, request)) {
         if request.unmark_cancelable(m).is_ok() {
             request.complete_with_information(m, STATUS_DEVICE_REMOVED, 0);
         }
+        request.dereference(m);
     }
     operation::abort(m, device, STATUS_DEVICE_REMOVED);
 }

@@ -285,6 +285,13 @@ pub struct SmartcardExtension {
 }
 
 impl SmartcardExtension {
+    /// `SmartcardExit`, for whoever has the extension in hand.
+    pub(crate) fn exit(&mut self) {
+        self.os_data = None;
+        self.smartcard_request = TransferBuffer::default();
+        self.smartcard_reply = TransferBuffer::default();
+    }
+
     /// What a driver fills in before it calls [`Smartcard::initialize`], with the current version of the library.
     pub fn new(
         reader_functions: ReaderFunctions,
@@ -381,9 +388,6 @@ impl Smartcard {
     ///
     /// Source: Windows driver documentation, SmartcardExit (WDM).
     pub fn exit(self, m: &mut Machine) {
-        let extension = self.extension(m);
-        extension.os_data = None;
-        extension.smartcard_request = TransferBuffer::default();
-        extension.smartcard_reply = TransferBuffer::default();
+        self.extension(m).exit();
     }
 }
