@@ -30,8 +30,9 @@ pub struct Edge {
     pub own_request: bool,
     /// Whether the format call accepts the request.
     pub fits: bool,
-    /// The smallest StackSize of the bus's function device that does.
-    pub minimum: i32,
+    /// The smallest StackSize of the bus's function device that does; none where the reader's stack grows with it, because
+    /// its PDO forwards to the bus.
+    pub minimum: Option<i32>,
     /// Locations of every IRP that nobody needs.
     pub spare: i32,
 }
@@ -83,7 +84,7 @@ fn edge(bus: &Bus, reader: &Reader) -> Edge {
         need,
         own_request,
         fits: missing == 0,
-        minimum: bus_stack_size + missing,
+        minimum: (missing == 0 || bus.locations_of_children() == 0).then_some(bus_stack_size + missing),
         spare: if own_request { have.max(0) } else { (have - need).max(0) },
     }
 }

@@ -46,7 +46,7 @@ impl Probe {
             current_location: self.current_location,
             target: format!("reader {} ({})", self.reader, chain.join(" <- ")),
             target_stack_size: stack.first().map_or(0, |top| top.1),
-            minimum,
+            minimum: Some(minimum),
         }
     }
 

@@ -5,11 +5,11 @@ use proptest::test_runner::RngSeed;
 use vbus::Scenario;
 use vbus::budget::{Edge, edges};
 use vbus::run::Outcome;
-use vbus::scenario::bus::{Bus, Format, Preprocess, SentRequest, Target};
+use vbus::scenario::bus::{Bus, Format, ForwardToParent, Preprocess, SentRequest, Target};
 use vbus::scenario::driver::{Call, DriverCode};
 use vbus::scenario::filter::{Filter, FilterTable, Passes};
 use vbus::scenario::framework::Framework;
-use vbus::scenario::reader::Reader;
+use vbus::scenario::reader::{Function, Reader};
 use vbus::scenario::{program::ForwardParameters, step::Step};
 use vbus::wdm::constants::*;
 
@@ -36,20 +36,26 @@ fn bus() -> impl Strategy<Value = Bus> {
         prop_oneof![Just(SentRequest::Original), Just(SentRequest::DriverCreated)],
         prop_oneof![Just(Target::ExistingDevice), Just(Target::ByName)],
         prop_oneof![Just(Format::InternalIoctl), Just(Format::Ioctl)],
-        any::<bool>(),
+        0..4_usize,
+        prop_oneof![Just(None), Just(Some(ForwardToParent::Allowed))],
     );
-    let reader = (0..4i8, filters("class"), filters("under"));
+    let function = prop_oneof![Just(Function::Reader), Just(Function::PassDown)];
+    let reader = (0..4i8, filters("class"), filters("under"), function);
     (stack, options, reader).prop_map(|(stack, options, reader)| {
         let mut bus = Bus { reader: vec![Reader::new(7)], ..Bus::new("vbus") };
         (bus.extra_stack, bus.upper_filters, bus.lower_filters) = stack;
-        let in_calls;
-        (bus.preprocess, bus.remove_lock, bus.sender, bus.target, bus.format, in_calls) = options;
-        // A driver that is told what to do sends the program's request, to a target that is open.
-        if in_calls && bus.target == Target::ExistingDevice {
-            bus.driver = Some(DriverCode::new([Call::Format, Call::SetCompletionRoutine, Call::Send]));
+        let calls;
+        (bus.preprocess, bus.remove_lock, bus.sender, bus.target, bus.format, calls, bus.forward_to_parent) = options;
+        // A driver that is told what to do sends its request to a target that is open.
+        let create = [Call::CreateRequest, Call::CreateRequestWithoutTarget];
+        if let (1.., Target::ExistingDevice) = (calls, bus.target) {
+            let created = calls.checked_sub(2).and_then(|which| create.get(which)).copied();
+            let calls = created.into_iter().chain([Call::Format, Call::SetCompletionRoutine, Call::Send]);
+            let on_completion = vec![Call::DeleteRequest, Call::Complete];
+            bus.driver = Some(DriverCode { on_completion, ..DriverCode::new(calls) });
         }
         let one = &mut bus.reader[0];
-        (one.extra_stack, one.upper_filters, one.lower_filters) = reader;
+        (one.extra_stack, one.upper_filters, one.lower_filters, one.function) = reader;
         bus
     })
 }
@@ -102,8 +108,13 @@ proptest! {
             let extra_stack = bus.extra_stack + i8::try_from(stack_size - edge.bus_stack_size).unwrap();
             refused(&run(Bus { extra_stack, ..bus.clone() }))
         };
-        prop_assert!(!with(edge.minimum), "the fix works");
-        prop_assert!(with(edge.minimum - 1), "one less does not");
+        match edge.minimum {
+            Some(minimum) => {
+                prop_assert!(!with(minimum), "the fix works");
+                prop_assert!(with(minimum - 1), "one less does not");
+            }
+            None => prop_assert!(with(edge.bus_stack_size + 20), "the reader's stack grows with the bus's"),
+        }
     }
 }
 
@@ -118,5 +129,5 @@ fn every_reader_of_every_bus_has_an_edge_of_its_own() {
     let buses = "[[bus]]\nname = \"a\"\nreader = [{ id = 1 }, { id = 2, upper_filters = [] }]\n\n[[bus]]\nname = \"b\"\nextra_stack = 3\nreader = [{ id = 1 }]\n";
     let found = edges(&parse(buses.to_owned()));
     let short: Vec<_> = found.iter().map(|edge| (edge.bus.as_str(), edge.reader, edge.minimum, edge.fits)).collect();
-    assert_eq!(short, [("a", 1, 5, false), ("a", 2, 4, false), ("b", 1, 5, true)]);
+    assert_eq!(short, [("a", 1, Some(5), false), ("a", 2, Some(4), false), ("b", 1, Some(5), true)]);
 }

@@ -158,6 +158,18 @@ fn the_numbers_of_a_read_that_does_not_fit_are_told_and_the_fix_is_the_smallest_
 }
 
 #[test]
+fn a_bus_whose_children_forward_to_it_cannot_be_made_big_enough_for_its_own_programs() {
+    let bus = |extra: i8| format!("extra_stack = {extra}\nforward_to_parent = \"allowed\"\n");
+    for extra in [0, 20] {
+        let steps = "[[step]]\nforward = { reader = 7 }\nexpect.status = \"STATUS_REQUEST_NOT_ACCEPTED\"\n";
+        let reason = played(&bus(extra), steps).steps[0].reason.clone().unwrap();
+        assert!(reason.contains("raising vbus's StackSize would raise the target's as well"), "{reason}");
+    }
+    let own = bus(0) + "sender = \"driver-created\"\n";
+    played(&own, "[[step]]\nforward = { reader = 7, input = \"00 B0 81 00 00\" }\nexpect.information = 20\n");
+}
+
+#[test]
 fn overlapped_reads_and_writes_are_out_until_somebody_waits() {
     played(
         "driver = { read = [\"mark-cancelable\"], write = [\"mark-cancelable\"] }\n",

@@ -84,11 +84,14 @@ fn write_fix(f: &mut fmt::Formatter<'_>, edge: &Edge) -> fmt::Result {
         "{RED}error{PLAIN}{BOLD}: {bus} cannot forward a program's request to reader {reader}: \
          it leaves {have} for lower drivers, and the target needs {need}{PLAIN}"
     );
-    let more = minimum - size;
-    let help = format!(
-        "{GREEN}help{PLAIN}: raise {bus}'s StackSize by {more} ({size} -> {minimum}), or send a request the driver \
-         created (WdfRequestCreate)"
-    );
+    let help = match minimum {
+        Some(minimum) => format!(
+            "raise {bus}'s StackSize by {} ({size} -> {minimum}), or send a request the driver created (WdfRequestCreate)",
+            minimum - size
+        ),
+        None => vbus::explain::grows_with(bus),
+    };
+    let help = format!("{GREEN}help{PLAIN}: {help}");
     let (mut text, indent) = (String::new(), "    ");
     write_wrapped(&mut text, "  ", indent, &error)?;
     write_wrapped(&mut text, "  ", indent, &help)?;

@@ -29,7 +29,7 @@ pub use explanation::{BugCheckSeen, Explained, Explanation, Input, RequestStory,
 pub use facts::StackEntry;
 pub use layout::Layout;
 pub use numbers::{Known, Locations, Missing};
-pub use shortfall::{Shortfall, Stack, write_stacks};
+pub use shortfall::{Shortfall, Stack, grows_with, write_stacks};
 pub use story::Moment;
 
 use assemble::Assembler;

@@ -28,8 +28,9 @@ pub struct Shortfall {
     pub target: String,
     /// What the target cached.
     pub target_stack_size: i8,
-    /// The smallest StackSize of the forwarding device that works.
-    pub minimum: i8,
+    /// The smallest StackSize of the forwarding device that works; none where the target's grows with it, because its PDO
+    /// forwards to that device.
+    pub minimum: Option<i8>,
 }
 
 impl fmt::Display for Shortfall {
@@ -52,12 +53,23 @@ impl fmt::Display for Shortfall {
         if let Some((code, name)) = self.status.win32_error() {
             writeln!(f, "  the program sees {name} ({code})")?;
         }
-        let more = minimum - stack_size;
-        writeln!(
-            f,
-            "{GREEN}help{PLAIN}: raise {driver}'s StackSize by {more} ({stack_size} -> {minimum}), or send a request the driver created (WdfRequestCreate)"
-        )
+        match minimum {
+            Some(minimum) => writeln!(
+                f,
+                "{GREEN}help{PLAIN}: raise {driver}'s StackSize by {} ({stack_size} -> {minimum}), or send a request the driver created (WdfRequestCreate)",
+                minimum - stack_size
+            ),
+            None => writeln!(f, "{GREEN}help{PLAIN}: {}", grows_with(driver)),
+        }
     }
+}
+
+/// What to do where no StackSize is big enough.
+pub fn grows_with(driver: &str) -> String {
+    format!(
+        "send a request the driver created (WdfRequestCreate): raising {driver}'s StackSize would raise the target's as well, \
+         whose PDO forwards to {driver}"
+    )
 }
 
 /// Two stacks beside each other, highest devices first, with what they are and their StackSizes. `mark` stands behind

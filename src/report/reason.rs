@@ -2,7 +2,7 @@
 
 use vbus_wdm::NtStatus;
 
-use super::record::{Event, Record, Request};
+use super::record::{Event, Record, Request, StackedDevice};
 use super::words;
 use crate::explain::Shortfall;
 
@@ -31,7 +31,9 @@ pub(super) fn of(record: &Record, request: &Request) -> Option<String> {
         current_location: step.location,
         target: chain(record, target.device?),
         target_stack_size: target.stack_size,
-        minimum: stack_size(record, step.device?, step.order)?.saturating_add(short.needed - short.left),
+        // A PDO that forwards to its parent has the parent's StackSize in its own.
+        minimum: (below(record, target.device?).last()?.stack_size == 1)
+            .then_some(stack_size(record, step.device?, step.order)?.saturating_add(short.needed - short.left)),
     };
     Some(anstream::adapter::strip_str(&shortfall.to_string()).to_string())
 }
@@ -51,10 +53,17 @@ fn stack_size(record: &Record, device: usize, order: usize) -> Option<i8> {
 
 /// The drivers from a target's device down: `scfilter <- vreader <- vbus`.
 fn chain(record: &Record, device: usize) -> String {
-    let stacks = record.topologies.iter().rev().flat_map(|topology| &topology.stacks);
-    let mut found = stacks.filter(|stack| stack.devices.iter().any(|stacked| stacked.device == device));
-    let devices = found.next().map_or(&[][..], |stack| &stack.devices);
-    let below = devices.iter().skip_while(|stacked| stacked.device != device);
+    let below = below(record, device).iter();
     let names: Vec<&str> = below.map(|stacked| record.devices[stacked.device].driver.as_str()).collect();
     names.join(" <- ")
+}
+
+/// A device and those below it.
+fn below(record: &Record, device: usize) -> &[StackedDevice] {
+    let stacks = record.topologies.iter().rev().flat_map(|topology| &topology.stacks);
+    let mut found = stacks.filter_map(|stack| {
+        let at = stack.devices.iter().position(|stacked| stacked.device == device)?;
+        Some(&stack.devices[at..])
+    });
+    found.next().unwrap_or_default()
 }

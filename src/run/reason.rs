@@ -46,7 +46,8 @@ pub(super) fn of(stage: &mut Stage<'_>, action: Action<'_>, step: &StepOutcome) 
         _ => i8::from(stage.scenario.bus[bus].remove_lock),
     };
     let at = arrival.current_location - used;
-    let chain = stage.node(bus, Some(reader))?.pdo(&stage.m)?.stack(&stage.m);
+    let pdo = stage.node(bus, Some(reader))?.pdo(&stage.m)?;
+    let chain = pdo.stack(&stage.m);
     let chain: Vec<&str> = chain.iter().map(|device| device.driver_name(&stage.m)).collect();
     let shortfall = Shortfall {
         status: STATUS_REQUEST_NOT_ACCEPTED,
@@ -57,7 +58,8 @@ pub(super) fn of(stage: &mut Stage<'_>, action: Action<'_>, step: &StepOutcome) 
         current_location: at,
         target: format!("reader {reader} ({})", chain.join(" <- ")),
         target_stack_size: needs,
-        minimum: stack_size + needs - (at - 1),
+        // A PDO that forwards to its parent has the parent's StackSize in its own.
+        minimum: (stage.m[pdo].stack_size == 1).then_some(stack_size + needs - (at - 1)),
     };
     Some(shortfall.to_string())
 }
