@@ -12,8 +12,8 @@ use crate::scenario::step::Action;
 /// The reader that an action's request is for, its bus, and the DDI that formats it.
 fn edge(scenario: &Scenario, action: Action<'_>) -> Option<(usize, u32, &'static str)> {
     let of_handle = |handle: &Spanned<String>| {
-        let opens = scenario.step.iter().filter_map(|step| step.open.as_ref());
-        let open = opens.filter(|open| open.name == *handle.get_ref() && open.reader.is_none()).next_back()?;
+        let mut opens = scenario.step.iter().filter_map(|step| step.open.as_ref());
+        let open = opens.rfind(|open| open.name == *handle.get_ref() && open.reader.is_none())?;
         scenario.bus_index(open.bus.as_ref().map(|name| name.get_ref().as_str()))
     };
     match action {

@@ -15,7 +15,7 @@ pub(super) fn head(line: &str) -> Option<Head> {
     }
     let function = at.function()?;
     // A long function's name leaves no room for the message in its line.
-    if !at.take(" - ") && !(at.rest() == " -" && at.take(" -")) {
+    if !(at.take(" - ") || at.rest() == " -" && at.take(" -")) {
         return None;
     }
     let message = at.place;
