@@ -71,7 +71,7 @@ fn create(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -
 
 fn request_for(m: &mut Machine, device: Device, irp: Irp) -> Request {
     let driver = device.driver(m);
-    let request = Request::from_dispatch(&mut take_fx(m), driver, device, irp);
+    let request = Request::from_dispatch(&mut take_fx(m), driver, device, Some(irp));
     request.mark_irp(m, irp);
     request
 }

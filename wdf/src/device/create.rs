@@ -148,6 +148,8 @@ impl DeviceInit {
     ) -> Result<Device, NtStatus> {
         let driver = self.driver;
         m.allocation_point("FxDevice::_Create")?;
+        // KeQueryTickCount, whose low half is kept.
+        let random_seed = (m.now().0 / TICK) as u32;
         let lower_stack_size = place.lower.map_or(0, |lower| m[lower].stack_size);
         let inherited = fx(m).drivers.get(driver.id()).map(|body| body.constraints).unwrap_or_default();
         let (id, body) = fx_mut(m).devices.take();
@@ -172,6 +174,7 @@ impl DeviceInit {
             lower_stack_size,
             callbacks: self.callbacks,
             in_caller_context: self.in_caller_context,
+            random_seed,
             shutdown: self.shutdown,
             files: self.files,
             exclusive: self.exclusive,
@@ -213,6 +216,9 @@ impl DeviceInit {
         }
     }
 }
+
+/// The time between two ticks of the system clock, in units of 100 ns.
+const TICK: u64 = 156_250;
 
 /// Where a new device belongs.
 #[derive(Default)]

@@ -75,6 +75,8 @@ pub(crate) struct DeviceBody {
     /// What looks at IRPs of a major function before they become requests.
     pub(crate) dynamic: [Option<(WdmIrpDispatch, Context)>; Major::COUNT],
     pub(crate) in_caller_context: Option<InCallerContext>,
+    /// Where the random numbers of [`crate::ForwardProgressTest::FailRandom`] are.
+    pub(crate) random_seed: u32,
     /// EvtDeviceShutdownNotification.
     pub(crate) shutdown: Option<Notice>,
     pub(crate) files: FileConfig,

@@ -333,6 +333,7 @@ impl Queue {
             fx(m).queues.get(self.0.id).is_none_or(|body| body.driver_count == 0 && body.waiting.is_empty())
         });
         self.body(m).deleted = true;
+        self.free_reserved(m);
     }
 }
 
