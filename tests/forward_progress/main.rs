@@ -14,8 +14,8 @@ use vbus::iotarget::{CompletionParams, Data, IoTarget, SendOptions, SendRequest}
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
 use vbus::wdm::{
-    Context, Control, DeviceObject, IoctlCode, Irp, IrpData, Machine, Major, NtStatus, OpenOptions, Parameters, Stop,
-    SystemPowerState,
+    Context, Control, DeviceObject, FileObject, IoctlCode, Irp, IrpData, Machine, Major, NtStatus, OpenOptions,
+    Parameters, Stop, SystemPowerState,
 };
 
 /// Where memory for requests is short.
@@ -141,6 +141,15 @@ fn ended(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, number: Context) ->
     world(m).out.retain(|&out| out != irp);
     irp.free(m);
     STATUS_MORE_PROCESSING_REQUIRED
+}
+
+/// Opens the device as a program does.
+fn open(bench: &mut Workbench) -> FileObject {
+    let m = &mut bench.machine;
+    let pdo = m.root_devnodes()[0].pdo(m).unwrap();
+    // The link may be there already.
+    _ = m.create_symbolic_link("\\??\\BENCH", pdo);
+    m.create_file("\\\\.\\BENCH", OpenOptions::OVERLAPPED).unwrap().unwrap()
 }
 
 /// Completes the request that the driver holds for the longest time.

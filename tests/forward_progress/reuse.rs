@@ -69,6 +69,54 @@ fn a_reserved_request_that_its_driver_deletes_is_where_windows_is_undefined() {
     assert!(matches!(stop, Stop::Undefined { ddi: "WdfObjectDelete", .. }), "{stop}");
 }
 
+#[test]
+fn each_irp_finds_its_own_data_in_the_reserved_request() {
+    let mut bench = bench(Wanted::default());
+    assign(&mut bench, ForwardProgressPolicy::always(1));
+    let file = open(&mut bench);
+    short(&mut bench);
+    for input in [b"one", b"two"] {
+        bench.machine.start_io_control(file, IoctlCode(0x0022_0000), input, &[]).unwrap().unwrap();
+    }
+    for input in [b"one", b"two"] {
+        let request = bench.machine.extension::<World>().held[0];
+        let data = bench.run(|m, _, _| {
+            let buffer = request.input_buffer(m, 3).unwrap();
+            m.bytes(buffer).to_vec()
+        });
+        assert_eq!(data, input);
+        complete(&mut bench);
+    }
+}
+
+#[test]
+fn nothing_that_the_verifier_looks_at_is_left_from_one_irp_to_the_next() {
+    let mut bench = verified();
+    assign(&mut bench, ForwardProgressPolicy::always(1));
+    short(&mut bench);
+    let [first, ..] = [(); 3].map(|()| send(&mut bench));
+    bench.run(|m, _, _| {
+        let request = world(m).held[0];
+        request.mark_cancelable(m, |m, request| {
+            world(m).held.clear();
+            request.complete(m, STATUS_CANCELLED);
+        });
+        assert!(first.cancel(m));
+    });
+    bench.run(|m, _, device| {
+        let (request, target) = held(m, device);
+        assert!(!request.is_cancelled(m));
+        request.format_using_current_type(m);
+        request.complete(m, STATUS_SUCCESS);
+        let (request, _) = held(m, device);
+        request.set_completion_routine(m, came_back, Context(0));
+        assert!(!request.send(m, target, SendOptions::none()), "it is not formatted");
+        assert_eq!(request.status(m), STATUS_REQUEST_NOT_ACCEPTED);
+        request.complete(m, STATUS_SUCCESS);
+    });
+    assert_eq!(bench.breaks(), 0);
+}
+
 /// A second, manual queue, which says what is cancelled there.
 fn two_queues(m: &mut Machine, init: DeviceInit, attributes: Attributes) -> Result<Device, NtStatus> {
     let device = init.create(m, attributes)?;

@@ -34,10 +34,8 @@ fn whoever_waits_for_a_reserved_request_can_be_cancelled() {
 fn closing_a_file_cancels_what_waits_of_it_and_of_no_other() {
     let mut bench = bench(Wanted::default());
     assign(&mut bench, ForwardProgressPolicy::always(1));
+    let files = [(); 3].map(|()| open(&mut bench));
     let m = &mut bench.machine;
-    let pdo = m.root_devnodes()[0].pdo(m).unwrap();
-    m.create_symbolic_link("\\??\\BENCH", pdo).unwrap();
-    let files = [(); 3].map(|()| m.create_file("\\\\.\\BENCH", OpenOptions::OVERLAPPED).unwrap().unwrap());
     m.fail_allocations_of(CREATE);
     let code = IoctlCode(0x0022_0003);
     let sent = files.map(|file| m.start_io_control(file, code, &[], &[]).unwrap().unwrap());
