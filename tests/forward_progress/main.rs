@@ -5,6 +5,7 @@ mod assignment;
 mod common;
 mod faults;
 mod policies;
+mod races;
 mod reuse;
 mod waiting;
 

@@ -122,6 +122,7 @@ impl Queue {
         policy: impl Into<Option<ForwardProgressPolicy>>,
     ) -> Result<(), NtStatus> {
         const DDI: &str = "WdfIoQueueAssignForwardProgressPolicy";
+        m.boundary(DDI);
         let driver = self.driver(m);
         let policy = verifier::required(m, driver, policy.into(), DDI);
         if !verifier::passive_level(m, self) {
@@ -171,6 +172,7 @@ impl Queue {
         let request = Request::reserve(m, driver, device, self);
         let Some(allocate) = policy.for_reserved_request else { return Ok(request) };
         request.presented(m);
+        m.boundary("EvtIoAllocateResourcesForReservedRequest");
         if let Err(status) = allocate(m, self, request) {
             trace(m, driver, &sites::RESERVED_REFUSED, [status.0.into()]);
             request.free(m);
@@ -190,6 +192,7 @@ impl Queue {
             return true;
         };
         request.presented(m);
+        m.boundary("EvtIoAllocateRequestResources");
         let allocated = allocate(m, self, request).is_ok();
         if !request.0.exists(m) || request.current_irp(m) != Some(irp) {
             m.undefined("EvtIoAllocateRequestResources", "a request is completed after its queue presented it");
@@ -234,7 +237,10 @@ impl Queue {
             // The bit means something else for a file system control, which no queue gets.
             ReservedPolicy::PagingIo if m[irp].flags & IrpData::PAGING_IO != 0 => UseReservedRequest,
             ReservedPolicy::PagingIo => FailRequest,
-            ReservedPolicy::Examine(Some(examine)) => examine(m, self, irp),
+            ReservedPolicy::Examine(Some(examine)) => {
+                m.boundary("EvtIoWdmIrpForForwardProgress");
+                examine(m, self, irp)
+            }
         };
         let (driver, handle, status) = (self.driver(m), self.0.handle(), STATUS_UNSUCCESSFUL);
         match action {
@@ -267,16 +273,27 @@ impl Queue {
 
     /// ReturnReservedRequest: the request is free for the next IRP that waits.
     pub(crate) fn take_back(self, m: &mut Machine, request: Request) {
-        if self.reserve(m).is_none() {
-            m.undefined("WdfObjectDereference", "nobody refers to a reserved request any more when its queue goes");
-        }
+        self.outlives(m);
         let next = self.take_pended(m, None);
         request.clear_for_reuse(m, self);
-        match (next, self.reserve(m)) {
+        if let Some(irp) = next {
             // What becomes of it is told to whoever sent it.
-            (Some(irp), _) => _ = self.queue_reserved(m, request, irp),
-            (None, Some(reserve)) => reserve.free.push_back(request),
-            (None, None) => {}
+            self.queue_reserved(m, request, irp);
+            return;
+        }
+        // The framework gives its lock back before it takes it again here: an IRP that comes in between finds no free
+        // request and waits, with nobody left to hand it one.
+        m.boundary("FxIoQueue::ReturnReservedRequest");
+        self.outlives(m);
+        if let Some(reserve) = self.reserve(m) {
+            reserve.free.push_back(request);
+        }
+    }
+
+    /// What a reserved request goes back to is there: nobody checks it.
+    fn outlives(self, m: &mut Machine) {
+        if self.reserve(m).is_none() {
+            m.undefined("WdfObjectDereference", "nobody refers to a reserved request any more when its queue goes");
         }
     }
 
