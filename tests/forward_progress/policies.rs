@@ -151,3 +151,34 @@ fn the_verifier_can_have_every_request_of_such_a_queue_fail_or_one_in_seventeen(
     // The framework's own numbers, from a machine that was started at this moment.
     assert_eq!(reserved(ForwardProgressTest::FailRandom), 23);
 }
+
+/// A device whose default queue gets creates as well.
+fn with_creates(m: &mut Machine, init: DeviceInit, attributes: Attributes) -> Result<Device, NtStatus> {
+    let device = init.file_objects(FileConfig::new()).create(m, attributes)?;
+    let queue = Queue::config(Dispatch::Parallel).on_default(|m, _, request| request.complete(m, STATUS_SUCCESS));
+    let queue = queue.create_default(m, device)?;
+    device.configure_request_dispatching(m, queue, Major::Create)?;
+    queue.assign_forward_progress_policy(m, ForwardProgressPolicy::always(1))?;
+    Ok(device)
+}
+
+#[test]
+fn a_create_gets_no_reserved_request() {
+    let mut bench = bench(Wanted { build: Some(with_creates), ..Wanted::default() });
+    let file = open(&mut bench);
+    let before = bench.driver.log_sequence(&bench.machine);
+    let m = &mut bench.machine;
+    m.close_handle(file).unwrap();
+    let objects = object_count(m);
+    m.fail_allocations_of(CREATE);
+    let refused = m.create_file("\\\\.\\BENCH", OpenOptions::OVERLAPPED).unwrap();
+    assert_eq!(refused.map(|_| ()), Err(STATUS_INSUFFICIENT_RESOURCES));
+    assert_eq!((m.census().files, object_count(m)), (0, objects));
+    let device = format!("{:016X}", bench.device.object().handle());
+    let log = bench.log_after(before);
+    let expected = format!(
+        "Memory allocation failed 0xc000009a(STATUS_INSUFFICIENT_RESOURCES)\n\
+         Could not create request for WDFDEVICE 0x{device}, 0xc000009a(STATUS_INSUFFICIENT_RESOURCES)\n"
+    );
+    assert!(log.contains(&expected), "{log}");
+}

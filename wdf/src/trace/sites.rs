@@ -210,6 +210,7 @@ sites! {
     FILE_SCOPE_DEVICE = Error TRACINGDEVICE "FxPkgGeneral::ConfigureConstraints" "WdfSynchronizationScopeDevice or WdfSynchronizationScopeInheritFromParent allowed only if the parent WDFDEVICE 0x%p, ExecutionLevel is passive, %!STATUS!";
     GENERAL_NO_FILE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Could not create WDFFILEOBJECT for WDFDEVICE 0x%p, failing IRP_MJ_CREATE %!STATUS!";
     GENERAL_EXCLUSIVE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Exclusive WDFDEVICE 0x%p, only one open handle is allowed";
+    GENERAL_NO_REQUEST = Error TRACINGIO "FxPkgGeneral::OnCreate" "Could not create request for WDFDEVICE 0x%p, %!STATUS!";
     GENERAL_NOT_QUEUED = Error TRACINGIO "FxPkgGeneral::OnCreate" "Couldn't forward request to the WDFQUEUE 0x%p, %!STATUS!";
     FILE_CREATE_WITHOUT = Verbose TRACINGIO "FxFileObject::_CreateFileObject" "WdfFileObjectWdfCanUseFsContexts is specified, but the Create IRP %p doesn't have a fileObject\n";
     FILE_NULL = Error TRACINGDEVICE "FxFileObject::_GetFileObjectFromWdm" "NULL passed for PFILE_OBJECT when FileObject support is requested in an I/O request";
