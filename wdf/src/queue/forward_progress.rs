@@ -219,9 +219,7 @@ impl Queue {
     /// GetReservedRequest: there is no memory for a request for this IRP. It gets a reserved one, or waits for one, or
     /// fails. The answer is the dispatch routine's.
     pub(crate) fn queue_with_reserved(self, m: &mut Machine, irp: Irp) -> NtStatus {
-        let Some(reserve) = &mut self.body(m).reserve else { return STATUS_UNSUCCESSFUL };
-        let policy = reserve.policy.reserved;
-        if let Err(status) = self.may_use_reserved(m, irp, policy) {
+        if let Err(status) = self.may_use_reserved(m, irp) {
             return irp.complete_with(m, status, 0);
         }
         match self.reserve(m).and_then(|reserve| reserve.free.pop_front()) {
@@ -230,8 +228,10 @@ impl Queue {
         }
     }
 
-    fn may_use_reserved(self, m: &mut Machine, irp: Irp, policy: ReservedPolicy) -> Result<(), NtStatus> {
+    fn may_use_reserved(self, m: &mut Machine, irp: Irp) -> Result<(), NtStatus> {
         use ForwardProgressAction::{FailRequest, Invalid, UseReservedRequest};
+        let status = STATUS_UNSUCCESSFUL;
+        let Some(policy) = self.reserve(m).map(|reserve| reserve.policy.reserved) else { return Err(status) };
         let action = match policy {
             ReservedPolicy::Always | ReservedPolicy::Examine(None) => UseReservedRequest,
             // The bit means something else for a file system control, which no queue gets.
@@ -242,7 +242,7 @@ impl Queue {
                 examine(m, self, irp)
             }
         };
-        let (driver, handle, status) = (self.driver(m), self.0.handle(), STATUS_UNSUCCESSFUL);
+        let (driver, handle) = (self.driver(m), self.0.handle());
         match action {
             UseReservedRequest => return Ok(()),
             FailRequest => trace(m, driver, &sites::PROGRESS_FAILS, [handle, irp.address(), status.0.into()]),
