@@ -90,6 +90,8 @@ impl Machine {
             link.push('\\');
             link.push_str(reference);
         }
+        // Whoever registers keeps it.
+        link.shrink_to_fit();
         self.interfaces.register(class, pdo, &link);
         Ok(link)
     }
