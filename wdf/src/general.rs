@@ -36,7 +36,7 @@ fn create(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -
     let driver = device.driver(m);
     let body = device.body(m);
     body.open_handles += 1;
-    let (create_queue, on_create) = (body.configured[Major::Create as usize], body.files.on_create);
+    let (create_queue, on_create) = (body.configured.get(Major::Create), body.files.on_create);
     let forwards = body.forwards_files();
     // The package counts itself as the first.
     if body.exclusive && body.open_handles > 1 {

@@ -45,7 +45,7 @@ pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let body = fx.device(device);
     let driver = body.header.driver();
     let device_address = body.device_object.map_or(0, DeviceObject::address);
-    let dynamic = body.dynamic[major as usize];
+    let dynamic = body.dynamic.get(major);
     let arguments = [device.0.handle(), device_address, major as u64, minor.into(), irp.address()];
     fx.trace(driver, &sites::IO_DISPATCH, arguments);
     match dynamic {
@@ -67,7 +67,7 @@ fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus
     let body = fx.device(device);
     let (kind, lower, driver) = (body.kind, body.lower, body.header.driver());
     let (in_caller_context, default_queue) = (body.in_caller_context, body.default_queue);
-    let queue = body.configured[major as usize].or(default_queue);
+    let queue = body.configured.get(major).or(default_queue);
     let filter_below = lower.filter(|_| kind == DeviceKind::Filter && in_caller_context.is_none());
     match (queue, filter_below) {
         (None, Some(lower)) => return pass_down(m, irp, lower),
@@ -141,7 +141,7 @@ fn without_memory(m: &mut Machine, device: Device, irp: Irp, queue: Option<Queue
 /// Source: S/inc/private/common/fxpkgio.hpp:128.
 pub fn queue_for(m: &mut Machine, device: Device, major: Major) -> Option<Queue> {
     let body = device.body(m);
-    let configured = body.configured[major as usize].filter(|_| is_io(major));
+    let configured = body.configured.get(major).filter(|_| is_io(major));
     configured.or(body.default_queue)
 }
 
@@ -208,7 +208,7 @@ impl Device {
             return Err(status);
         }
         let body = self.body(m);
-        let (default_queue, known) = (body.default_queue, body.configured[major as usize]);
+        let (default_queue, known) = (body.default_queue, body.configured.get(major));
         if default_queue == Some(queue) && !create {
             let status = STATUS_INVALID_DEVICE_REQUEST;
             trace(m, driver, &sites::IO_CONFIGURE_DEFAULT, [queue_handle, status.0.into()]);
@@ -224,7 +224,7 @@ impl Device {
             debug_break(m, driver);
             return Err(status);
         }
-        self.body(m).configured[major as usize] = Some(queue);
+        self.body(m).configured.set(major, queue);
         if !create {
             queue.0.protect(m);
         }
@@ -261,12 +261,12 @@ impl Device {
             trace(m, driver, site, [self.0.address(), status.0.into()]);
             return Err(status);
         }
-        let slot = &mut self.body(m).dynamic[major as usize];
-        if slot.is_some() {
+        let dynamic = &mut self.body(m).dynamic;
+        if dynamic.get(major).is_some() {
             trace(m, driver, &sites::IO_DYNAMIC_TWICE, [driver.object().handle(), major as u64, refused.0.into()]);
             return Err(refused);
         }
-        *slot = Some((callback, context.into()));
+        dynamic.set(major, (callback, context.into()));
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl DeviceInit {
         let (driver, kind) = (self.driver, device.kind(m));
         trace(m, driver, &sites::IO_CONSTRUCTED, [device.package().address()]);
         pnp::package_created(m, device);
-        let has_preprocess = self.preprocess.iter().any(Option::is_some);
+        let has_preprocess = !self.preprocess.is_empty();
         let extra = i8::from(has_preprocess) + i8::from(self.takes_remove_lock()) + i8::from(self.self_target);
         m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
         device.body(m).files_share_lock = self.files.shares_lock(m, device)?;
@@ -167,7 +167,7 @@ impl DeviceInit {
             lower: place.lower,
             pdo: place.pdo,
             parent: place.parent,
-            preprocess: self.preprocess,
+            preprocess: self.preprocess.clone(),
             remove_lock_for_io: self.takes_remove_lock(),
             self_target: self.self_target,
             forward_to_parent: self.forward_to_parent,
