@@ -110,7 +110,7 @@ fn of_stacks(id: &str, locations: Option<&Locations>) -> Option<Recipe> {
 }
 
 /// Which allocation of a forwarded request is that of the driver's own IRP: before it come the
-/// program's IRP and the driver's request.
+/// framework's request for the program's IRP, and the driver's own.
 const OWN_IRP: u64 = 3;
 
 fn of_sending(id: &str) -> Option<Recipe> {
@@ -236,6 +236,15 @@ fn of_requests(id: &str) -> Option<Recipe> {
                 "name = \"a queue takes no more requests\"\npurge_queue = { bus = \"vbus1\" }\n".to_owned(),
                 to_second_bus("status = \"STATUS_DEVICE_BUSY\", log = [\"Converting WDF NTSTATUS value\"]"),
             ],
+            ..roomy()
+        },
+        "no-memory-for-request" => Recipe {
+            steps: [
+                vec![forward("status = \"STATUS_SUCCESS\"")],
+                vec!["name = \"memory is short when the framework makes a request of the IRP\"\nfail_allocation = { nth = 1 }\n".to_owned()],
+                status("STATUS_INSUFFICIENT_RESOURCES", "Could not create WDFREQUEST"),
+            ]
+            .concat(),
             ..roomy()
         },
         "no-handler" => Recipe {

@@ -56,6 +56,7 @@ fn every_scenario_shows_the_failure_that_it_was_written_for() {
         line(&sites::FORWARD_TO_OTHER_DEVICE, &[0x307E_7158_F2D8]),
         line(&sites::REQUEUE_NOT_MANUAL, &[REQUEST, status(0xC000_0010)]),
         line(&sites::REQUEST_CONVERT, &[0xC020_0204]),
+        line(&sites::IO_NO_REQUEST, &[status(0xC000_009A)]),
         line(&sites::QUEUE_NO_CALLBACK, &[3, REQUEST, status(0xC000_0010)]),
     ];
     for text in lines {
