@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use vbus_bus::{OpenError, ReaderId, Service};
+use vbus_reader::card::outside::News;
 use vbus_reader::{Inserted, Slot};
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoStatus, NtStatus, OpenOptions, Overlapped, Stop, Ticks};
@@ -50,7 +51,9 @@ pub(super) struct Desk<'s> {
 }
 
 impl<'s> Desk<'s> {
-    pub(super) fn new(mut stage: Stage<'s>, journal: Option<Journal>) -> Result<Desk<'s>, OpenError> {
+    /// Opens the bus. Cards outside of the model call `news` when they have something: see [`Desk::look_at_cards`].
+    pub(super) fn new(mut stage: Stage<'s>, journal: Option<Journal>, news: News) -> Result<Desk<'s>, OpenError> {
+        Slot::tell_news(&mut stage.m, news)?;
         let service = Service::open_with(&mut stage.m, 0, OpenOptions::OVERLAPPED)?;
         let began = Instant::now();
         let (out, removed) = (BTreeMap::new(), BTreeMap::new());
@@ -182,6 +185,15 @@ impl<'s> Desk<'s> {
         service.close(m)?;
         self.collect();
         Ok(status)
+    }
+
+    /// Looks which cards outside of the model came, went or answered.
+    pub(super) fn look_at_cards(&mut self) -> Result<(), Stop> {
+        for slot in Slot::all(&self.stage.m) {
+            slot.poll(&mut self.stage.m)?;
+        }
+        self.collect();
+        Ok(())
     }
 
     fn slot(&self, reader: u32) -> Option<Slot> {

@@ -134,6 +134,24 @@ fn resume(m: &mut Machine, context: Context) {
     }
 }
 
+/// Goes on with an operation that waits for a card outside, if that has answered.
+pub(super) fn look(m: &mut Machine, device: Device) {
+    let Reader { operation, slot, .. } = device.context::<Reader>(m);
+    let outside = matches!(operation.stage, Stage::ResetOutside | Stage::TransmitOutside);
+    if let Some(timer) = operation.timer.take_if(|_| outside) {
+        let context = Context(slot.to_context().0 << 32 | u64::from(operation.number));
+        m.cancel_timer(timer);
+        m.queue_work_item(resume, context);
+    }
+}
+
+/// How long the card outside may still take, if nobody is to wait for it.
+fn time_left(m: &mut Machine, device: Device) -> Option<Ticks> {
+    let Some(Inserted::Outside(card)) = &mut device.context::<Reader>(m).card else { return None };
+    // Rounded up: when the time is over it is.
+    card.time_left().map(|left| Ticks(u64::try_from(left.as_nanos() / 100).unwrap_or(u64::MAX).saturating_add(1)))
+}
+
 /// Ends the operation that waits, if one does.
 pub(super) fn abort(m: &mut Machine, device: Device, status: NtStatus) {
     let operation = &mut device.context::<Reader>(m).operation;
@@ -144,6 +162,11 @@ pub(super) fn abort(m: &mut Machine, device: Device, status: NtStatus) {
 }
 
 fn step(m: &mut Machine, device: Device, goal: Goal, stage: Stage) -> Step {
+    if let Stage::ResetOutside | Stage::TransmitOutside = stage
+        && let Some(left) = time_left(m, device)
+    {
+        return Step::After(left, stage);
+    }
     match stage {
         Stage::Begin => match goal {
             Goal::Reset(kind) => reset::begin(m, device, kind),
