@@ -165,7 +165,8 @@ impl Slot {
         })
     }
 
-    /// Looks whether a card outside of the model came, went or answered since the last look. Returns whether one is there.
+    /// Looks whether a card outside of the model came, went or answered since the last look; an answer that nobody wants any
+    /// more is given up. Returns whether a card is there.
     ///
     /// # Errors
     /// What stopped the machine.

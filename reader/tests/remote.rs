@@ -224,6 +224,20 @@ fn a_card_that_tells_its_news_is_waited_for_by_nobody() {
 }
 
 #[test]
+fn an_answer_that_nobody_wants_any_more_is_given_up_with_the_card() {
+    let (mut bench, _news, emulator) = bench_with_news(|mut stream| {
+        receive(&mut stream).unwrap();
+        assert_eq!(receive(&mut stream), None, "a late answer must not be taken for another one");
+    });
+    let request = start_command(&mut bench);
+    bench.machine.cancel_io(request).unwrap();
+    bench.slot.poll(&mut bench.machine).unwrap();
+    assert_eq!(bench.ended(request, 300).unwrap().0, STATUS_CANCELLED);
+    emulator.join().unwrap();
+    wait_for(&mut bench, false);
+}
+
+#[test]
 fn a_card_that_tells_nothing_in_time_is_a_timeout_when_virtual_time_has_passed_as_well() {
     let (mut bench, _news, emulator) = bench_with_news(|mut stream| {
         receive(&mut stream).unwrap();

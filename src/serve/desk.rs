@@ -131,8 +131,8 @@ impl<'s> Desk<'s> {
         for overlapped in its {
             self.stage.m.cancel_io(overlapped)?;
         }
-        self.collect();
-        Ok(())
+        // A reader that waits for a card outside sees it there.
+        self.look_at_cards()
     }
 
     /// The requests that are done since the last time.

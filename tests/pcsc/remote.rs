@@ -72,14 +72,16 @@ pub fn a_remote_card_that_is_stuck_holds_up_nobody_else() {
     until("the emulator's card is in", || opensc(0, &["-a"]).trim() == "3b:80:01:81");
     let mut client = stuck_client(&told);
     let since = Instant::now();
-    assert_eq!(answers(1, &["00:A4:00:0C:02:DF:01", "00:B0:81:00:04"]), ["9000", "9000"]);
+    // (opensc-tool asks every reader what it can, and so waits for this one.)
+    let other = ["vbus reader 8 01 00", "100"];
+    assert_eq!(pyscard("round_trips.py", &other).trim(), "ok");
     assert_eq!(world.serve.tell("remove 8"), "reader 8: card removed");
     assert_eq!(world.serve.tell("insert 8"), "reader 8: card inserted");
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}, where a silent card is given up after 10 s", since.elapsed());
     assert!(client.0.try_wait().is_ok_and(|ended| ended.is_none()), "it still waits for its card");
     // It is given up, and what was inserted is gone.
     client.wait();
-    assert!(world.trace().contains("-> STATUS_IO_TIMEOUT"), "{}", world.trace());
+    assert!(world.trace().contains("STATUS_IO_TIMEOUT"), "{}", world.trace());
     drop(stream);
 
     // A pcscd that dies with a command out leaves nothing behind that would hold up the next one.
@@ -92,7 +94,7 @@ pub fn a_remote_card_that_is_stuck_holds_up_nobody_else() {
     fs::remove_file("/run/pcscd/pcscd.comm").expect("a pcscd that was killed leaves its socket");
     let begun = Instant::now();
     world.pcscd = world::pcscd(&world.directory.join("conf"));
-    until("the other reader is there", || answers(1, &["00:A4:00:0C:02:DF:01"]) == ["9000"]);
+    assert_eq!(pyscard("round_trips.py", &other).trim(), "ok");
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 

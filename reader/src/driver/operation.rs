@@ -134,12 +134,20 @@ fn resume(m: &mut Machine, context: Context) {
     }
 }
 
-/// Goes on with an operation that waits for a card outside, if that has answered.
+/// Goes on with an operation that waits for a card outside, if that has answered; or ends it, if nobody wants the answer.
 pub(super) fn look(m: &mut Machine, device: Device) {
-    let Reader { operation, slot, .. } = device.context::<Reader>(m);
-    let outside = matches!(operation.stage, Stage::ResetOutside | Stage::TransmitOutside);
-    if let Some(timer) = operation.timer.take_if(|_| outside) {
-        let context = Context(slot.to_context().0 << 32 | u64::from(operation.number));
+    let Reader { operation, slot, extension, .. } = device.context::<Reader>(m);
+    if operation.timer.is_none() || !matches!(operation.stage, Stage::ResetOutside | Stage::TransmitOutside) {
+        return;
+    }
+    let context = Context(slot.to_context().0 << 32 | u64::from(operation.number));
+    let irp = extension.current_irp();
+    if irp.is_some_and(|irp| m[irp].cancel) {
+        if let Some(Inserted::Outside(card)) = &mut device.context::<Reader>(m).card {
+            card.give_up();
+        }
+        abort(m, device, STATUS_CANCELLED);
+    } else if let Some(timer) = device.context::<Reader>(m).operation.timer.take() {
         m.cancel_timer(timer);
         m.queue_work_item(resume, context);
     }

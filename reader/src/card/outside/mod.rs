@@ -37,6 +37,9 @@ pub trait OutsideCard: Send {
     /// [`OutsideError`].
     fn finish(&mut self, answer: &mut Vec<u8>) -> Result<(), OutsideError>;
 
+    /// Nobody wants the answer to what was begun any more. If it comes late, it is not to be taken for another one.
+    fn give_up(&mut self) {}
+
     /// From now on whatever happens is told. A card that cannot do so is waited for as ever.
     fn tell(&mut self, news: News) {
         _ = news;

@@ -383,6 +383,13 @@ impl OutsideCard for RemoteCard {
         Ok(())
     }
 
+    fn give_up(&mut self) {
+        if matches!(self.asked, Asked::Atr | Asked::Response) {
+            self.asked = Asked::Nothing;
+            self.hang_up();
+        }
+    }
+
     fn tell(&mut self, news: News) {
         // Whoever was told first goes on being told.
         _ = self.news.set(news);
