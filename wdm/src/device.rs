@@ -251,7 +251,7 @@ impl DeviceObject {
         if data.delete_pending && data.upper.is_none() && data.devnode.is_none() {
             data.extension = None;
             m.devices.release(self.0);
-            m.names.forget_interfaces(self);
+            m.interfaces.forget(self);
         }
     }
 
