@@ -1,9 +1,9 @@
 //! Looking for what comes next, before a thread is put to sleep: most comes sooner than the thread would be awake again.
 //!
-//! That holds while nobody else wants the processors. Where somebody does, who looks keeps away the one that he is waiting
-//! for: so who has looked in vain does not look the next times.
+//! Between two looks the processor is offered to whoever else wants it, first of all to the one that is waited for: with one
+//! processor the two take turns so, without either being put to sleep. Where others take the processor for longer, who has
+//! looked in vain does not look the next times: he is sooner awake than he would get it back.
 
-use std::hint;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,20 +14,14 @@ const REST_MAX: u32 = 64;
 
 /// How patient one is.
 pub struct Patience {
-    span: Duration,
     /// How often it is not looked from now on, and from the next time in vain on.
     rest: u32,
     next_rest: u32,
 }
 
 impl Default for Patience {
-    /// None with one processor: whoever is waited for needs that one.
     fn default() -> Patience {
-        let span = match thread::available_parallelism() {
-            Ok(cores) if cores.get() > 1 => SPAN,
-            _ => Duration::ZERO,
-        };
-        Patience { span, rest: 0, next_rest: 1 }
+        Patience { rest: 0, next_rest: 1 }
     }
 }
 
@@ -37,15 +31,13 @@ impl Patience {
         if is_there() {
             return true;
         }
-        if self.span.is_zero() || self.rest > 0 {
-            self.rest = self.rest.saturating_sub(1);
+        if self.rest > 0 {
+            self.rest -= 1;
             return false;
         }
-        let until = Instant::now() + self.span;
+        let until = Instant::now() + SPAN;
         loop {
-            for _ in 0..8 {
-                hint::spin_loop();
-            }
+            thread::yield_now();
             if is_there() {
                 self.next_rest = 1;
                 return true;

@@ -1,6 +1,6 @@
 //! The machine, in real time: requests go in, answers come out, and virtual time is the time since the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use vbus_bus::{OpenError, ReaderId, Service};
@@ -43,8 +43,12 @@ pub(super) struct Desk<'s> {
     next_step: Instant,
     service: Service,
     began: Instant,
-    out: BTreeMap<Overlapped, Out>,
-    done: Vec<Done>,
+    out: Vec<(Overlapped, Out)>,
+    done: VecDeque<Done>,
+    /// What an answer has before it is one.
+    blank: Vec<u8>,
+    /// Buffers of answers that were given.
+    spare: Vec<Vec<u8>>,
     journal: Option<Journal>,
     /// Cards that were pulled out.
     removed: BTreeMap<u32, Inserted>,
@@ -56,9 +60,20 @@ impl<'s> Desk<'s> {
         Slot::tell_news(&mut stage.m, news)?;
         let service = Service::open_with(&mut stage.m, 0, OpenOptions::OVERLAPPED)?;
         let began = Instant::now();
-        let (out, removed) = (BTreeMap::new(), BTreeMap::new());
         let steps = &stage.scenario.step;
-        Ok(Desk { stage, steps, next_step: began, service, began, out, done: Vec::new(), journal, removed })
+        Ok(Desk {
+            stage,
+            steps,
+            next_step: began,
+            service,
+            began,
+            out: Vec::new(),
+            done: VecDeque::new(),
+            blank: Vec::new(),
+            spare: Vec::new(),
+            journal,
+            removed: BTreeMap::new(),
+        })
     }
 
     /// Lets virtual time catch up.
@@ -114,11 +129,14 @@ impl<'s> Desk<'s> {
         if let Some(journal) = &mut self.journal {
             journal.sent(&self.stage, self.began.elapsed(), reader, &order);
         }
-        let output = vec![0; order.room];
-        let started = self.service.start(&mut self.stage.m, reader, order.code, &order.payload, &output)?;
+        if self.blank.len() < order.room {
+            self.blank.resize(order.room, 0);
+        }
+        let blank = &self.blank[..order.room];
+        let started = self.service.start(&mut self.stage.m, reader, order.code, &order.payload, blank)?;
         let out = Out { party, reader, order };
         match started {
-            Ok(overlapped) => _ = self.out.insert(overlapped, out),
+            Ok(overlapped) => self.out.push((overlapped, out)),
             Err(status) => self.finish(out, IoStatus { status, information: 0 }, Vec::new()),
         }
         self.collect();
@@ -127,7 +145,8 @@ impl<'s> Desk<'s> {
 
     /// Whoever wanted it is gone: so are its requests, as when a process ends.
     pub(super) fn forget(&mut self, party: PartyNumber) -> Result<(), Stop> {
-        let its: Vec<Overlapped> = self.out.iter().filter(|(_, out)| out.party == party).map(|(key, _)| *key).collect();
+        let its = self.out.iter().filter(|(_, out)| out.party == party);
+        let its: Vec<Overlapped> = its.map(|(overlapped, _)| *overlapped).collect();
         for overlapped in its {
             self.stage.m.cancel_io(overlapped)?;
         }
@@ -135,15 +154,26 @@ impl<'s> Desk<'s> {
         self.look_at_cards()
     }
 
-    /// The requests that are done since the last time.
-    pub(super) fn take_done(&mut self) -> Vec<Done> {
-        std::mem::take(&mut self.done)
+    /// The next request that is done. [`Desk::given`] takes it back.
+    pub(super) fn next_done(&mut self) -> Option<Done> {
+        self.done.pop_front()
+    }
+
+    /// An answer was given.
+    pub(super) fn given(&mut self, done: Done) {
+        // As many as there are requests out at a time.
+        if self.spare.len() <= self.out.len() {
+            self.spare.push(done.output);
+        }
     }
 
     fn collect(&mut self) {
         while let Some(overlapped) = self.stage.m.next_completion() {
-            let Some(out) = self.out.remove(&overlapped) else { continue };
-            let mut output = vec![0; out.order.room];
+            let Some(at) = self.out.iter().position(|(of, _)| *of == overlapped) else { continue };
+            let (_, out) = self.out.swap_remove(at);
+            let mut output = self.spare.pop().unwrap_or_default();
+            output.clear();
+            output.resize(out.order.room, 0);
             let result = self.stage.m.overlapped_result(overlapped, &mut output);
             let result = result.unwrap_or(IoStatus { status: STATUS_UNSUCCESSFUL, information: 0 });
             output.truncate(usize::try_from(result.information).unwrap_or(0));
@@ -155,7 +185,7 @@ impl<'s> Desk<'s> {
         if let Some(journal) = &mut self.journal {
             journal.answered(&self.stage, self.began.elapsed(), reader, &order, result.status, &output);
         }
-        self.done.push(Done { party, order, result, output });
+        self.done.push_back(Done { party, order, result, output });
     }
 
     /// Plugs a reader in, with a new card in it.

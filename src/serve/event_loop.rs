@@ -94,13 +94,14 @@ impl<'s> EventLoop<'s> {
     /// Gives everybody their answers, and takes what they want next.
     fn serve_parties(&mut self, now: Instant) -> Result<(), Stop> {
         loop {
-            for done in self.desk.take_done() {
+            while let Some(done) = self.desk.next_done() {
                 self.busy.retain(|busy| *busy != done.party);
                 if let Some(party) = self.parties.get_mut(&done.party)
                     && party.done(&done.order, done.result, &done.output).is_err()
                 {
                     self.give_up(done.party)?;
                 }
+                self.desk.given(done);
             }
             let mut started = false;
             let mut gone = Vec::new();
