@@ -182,12 +182,7 @@ fn of_one_bus(path: &Path) -> Result<Scenario, ReadersError> {
     }
 }
 
-fn card(
-    card: &CardArgument,
-    number: u32,
-    keep: Option<&Path>,
-    allow_network: bool,
-) -> Result<Card, ReadersError> {
+fn card(card: &CardArgument, number: u32, keep: Option<&Path>, allow_network: bool) -> Result<Card, ReadersError> {
     let text = |path: &Path| {
         let text = path.to_str().ok_or_else(|| ReadersError::Path(path.to_owned()))?;
         Ok::<_, ReadersError>(Spanned::new(0..0, text.to_owned()))

@@ -64,9 +64,7 @@ mod system {
     use std::sync::atomic::AtomicU32;
     use std::time::Duration;
 
-    use rustix::fs::{
-        MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
-    };
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
     use rustix::thread::{Timespec, futex};
 
     pub(super) fn create(length: usize) -> io::Result<OwnedFd> {

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use common::bench::Bench;
 use common::{Echo, T1_ATR, bytes, hex};
-use vbus_reader::{Inserted, Slot};
 use vbus_reader::card::iso7816::Iso7816Card;
 use vbus_reader::card::outside::remote::{RemoteCard, RemoteError, RemoteOptions};
 use vbus_reader::card::{Card, Reset};
 use vbus_reader::ioctl::*;
 use vbus_reader::smclib::{PROTOCOL_T1, PowerAction, ReaderState};
-use vbus_wdm::{Overlapped, Ticks};
+use vbus_reader::{Inserted, Slot};
 use vbus_wdm::constants::*;
+use vbus_wdm::{Overlapped, Ticks};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 const SOON: Duration = Duration::from_secs(10);

@@ -117,7 +117,8 @@ impl Handler {
 
     /// Gives the other side memory for what it asks from now on, if the system has any.
     fn share(&mut self) -> io::Result<()> {
-        let (Some(doorbell), None, Ok((mailbox, file))) = (&self.lobby.doorbell, &self.mailbox, Mailbox::create()) else {
+        let (Some(doorbell), None, Ok((mailbox, file))) = (&self.lobby.doorbell, &self.mailbox, Mailbox::create())
+        else {
             return self.answer(Answer::of(ResponseCode::NOT_SUPPORTED));
         };
         Answer::of(ResponseCode::SUCCESS).encode(&mut self.outgoing).map_err(invalid)?;

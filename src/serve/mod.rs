@@ -181,7 +181,10 @@ pub fn run(options: &Options) -> Result<(), ServeError> {
         listener,
         signals,
         news: heard,
-        lobby: Lobby { known: readers.iter().map(|reader| *reader.id.get_ref()).collect(), doorbell: file.map(Rc::new) },
+        lobby: Lobby {
+            known: readers.iter().map(|reader| *reader.id.get_ref()).collect(),
+            doorbell: file.map(Rc::new),
+        },
         console: Some(io::stdin()),
         line: Vec::new(),
         rest: Rest::new(doorbell),

@@ -54,8 +54,7 @@ impl Rest {
 
     /// Whether what comes next is likely to come through memory.
     fn expects_mail(&self, now: Instant) -> bool {
-        self.last_mail.is_some_and(|last| now <= last + DOZE)
-            && self.last_message.is_none_or(|last| now > last + QUIET)
+        self.last_mail.is_some_and(|last| now <= last + DOZE) && self.last_message.is_none_or(|last| now > last + QUIET)
     }
 
     /// Waits for sockets with `poll`, which is told for how long, at most until `due`, and says whether they have something.

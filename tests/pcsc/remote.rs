@@ -77,7 +77,11 @@ pub fn a_remote_card_that_is_stuck_holds_up_nobody_else() {
     assert_eq!(pyscard("round_trips.py", &other).trim(), "ok");
     assert_eq!(world.serve.tell("remove 8"), "reader 8: card removed");
     assert_eq!(world.serve.tell("insert 8"), "reader 8: card inserted");
-    assert!(since.elapsed() < Duration::from_secs(8), "{:?}, where a silent card is given up after 10 s", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(8),
+        "{:?}, where a silent card is given up after 10 s",
+        since.elapsed()
+    );
     assert!(client.0.try_wait().is_ok_and(|ended| ended.is_none()), "it still waits for its card");
     // It is given up, and what was inserted is gone.
     client.wait();
