@@ -180,7 +180,7 @@ impl Serve {
 
     /// Has several things done as fast as it can.
     pub fn tell_at_once(&mut self, what: &[&str]) -> Vec<String> {
-        write!(self.console, "{}\n", what.join("\n")).expect("it reads its console");
+        writeln!(self.console, "{}", what.join("\n")).expect("it reads its console");
         what.iter().map(|_| self.hear("reader")).collect()
     }
 
