@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use vbus_reader::Inserted;
 use vbus_reader::card::iso7816::BuiltInCard;
-use vbus_reader::card::outside::remote::{RemoteCard, RemoteOptions};
+use vbus_reader::card::outside::remote::{RemoteCard, RemoteError, RemoteOptions};
 use vbus_reader::card::profile::Profile;
 use vbus_reader::card::script::ScriptedCard;
 
@@ -119,7 +119,13 @@ impl Card {
                 })?;
                 let allow_network = matches!(card, CardFile::RemoteOverNetwork(_));
                 let card = RemoteCard::listen(address, &RemoteOptions { allow_network, ..RemoteOptions::default() });
-                Some(Inserted::outside(card.map_err(|error| place.error(error.to_string()))?))
+                let card = card.map_err(|error| match error {
+                    RemoteError::NotLoopback { .. } => {
+                        place.error(format!("{error}: {{ remote-over-network = {:?} }}", text.get_ref()))
+                    }
+                    error => place.error(error.to_string()),
+                });
+                Some(Inserted::outside(card?))
             }
         })
     }
