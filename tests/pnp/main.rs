@@ -14,3 +14,4 @@ mod notifications;
 mod power;
 mod removal;
 mod state;
+mod watchdog;

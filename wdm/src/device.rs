@@ -250,6 +250,7 @@ impl DeviceObject {
         let data = &mut m[self];
         if data.delete_pending && data.upper.is_none() && data.devnode.is_none() {
             data.extension = None;
+            self.check_power_requests(m);
             m.devices.release(self.0);
             m.names.forget_interfaces(self);
         }
