@@ -14,4 +14,5 @@ mod notifications;
 mod power;
 mod removal;
 mod state;
+mod verifier;
 mod watchdog;

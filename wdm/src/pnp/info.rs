@@ -156,14 +156,18 @@ impl DevNode {
     /// last handle is no twin: the device came back.
     ///
     /// Source: Windows driver documentation, "Bug Check 0xCA: PNP_DETECTED_FATAL_ERROR".
-    fn refuse_twin(self, m: &Machine) {
+    fn refuse_twin(self, m: &mut Machine) {
         let path = self.instance_path(m);
         let siblings = self.parent(m).map_or_else(Vec::new, |parent| parent.children(m));
         let is_twin = |&other: &DevNode| {
             other != self && other.state(m) != Some(NodeState::AwaitingClose) && other.instance_path(m) == path
         };
         if let Some(twin) = siblings.into_iter().find(is_twin) {
-            let [new, old] = [self, twin].map(|node| node.pdo(m).map_or(0, DeviceObject::address));
+            let [new, old] = [self, twin].map(|node| node.pdo(m));
+            if let (Some(new), Some(old)) = (new, old) {
+                m.check_twins(new, old);
+            }
+            let [new, old] = [new, old].map(|pdo| pdo.map_or(0, DeviceObject::address));
             m.bug_check(0xCA, [1, new, old, 0], "PnP enumeration");
         }
     }

@@ -116,6 +116,7 @@ impl Machine {
     pub(super) fn devnode_of_pdo(&mut self, pdo: DeviceObject, ddi: &'static str) -> Option<DevNode> {
         let node = DevNode::of(self, pdo);
         if node.is_none() && !self.has_other_pnp_manager() {
+            self.check_pdo(pdo, ddi);
             let driver = self[pdo].driver.address();
             self.bug_check(0xCA, [2, pdo.address(), driver, 0], ddi);
         }

@@ -49,7 +49,7 @@ impl DeviceObject {
     ///
     /// Source: Windows debugger documentation, bug check 0x9F.
     pub(crate) fn check_power_requests(self, m: &Machine) {
-        let out = m.power.watchdogs.iter().filter(|watchdog| !m[watchdog.irp].is_completed());
+        let out = m.power.watchdogs.iter().filter(|watchdog| watchdog.irp.is_out(m));
         let mut own = out.filter(|watchdog| watchdog.pdo == self || m[watchdog.irp].current().device == Some(self));
         if own.next().is_some() {
             m.bug_check(FAILURE, [1, self.address(), 0, 0], "IoDeleteDevice");
@@ -62,6 +62,11 @@ impl Irp {
     pub(super) fn watch(self, m: &mut Machine, pdo: DeviceObject) {
         let timer = m.set_timer(LIMIT, bites, self.to_context());
         m.power.watchdogs.push(Watchdog { pdo, irp: self, timer });
+    }
+
+    /// Whether some driver still has it. One that a driver freed is nobody's.
+    fn is_out(self, m: &Machine) -> bool {
+        m.irps.get(self.0).is_some_and(|irp| !irp.is_completed())
     }
 
     /// Every driver is done with it.
@@ -79,7 +84,7 @@ impl Irp {
 /// as in the crash dump that the documentation shows.
 fn bites(m: &mut Machine, context: Context) {
     let now = m.now();
-    let out = m.power.watchdogs.iter().filter(|watchdog| !m[watchdog.irp].is_completed());
+    let out = m.power.watchdogs.iter().filter(|watchdog| watchdog.irp.is_out(m));
     let of_timer = |watchdog: &&Watchdog| watchdog.irp.to_context() == context;
     let Some(pdo) = out.clone().find(of_timer).map(|watchdog| watchdog.pdo) else { return };
     let overdue = |other: &&Watchdog| other.pdo == pdo && other.timer.due <= now;
