@@ -7,7 +7,7 @@ use common::workbench::{Build, Wanted, Workbench, send};
 use vbus::iotarget::{Data, IoTarget, MemoryDescriptor, SendOptions, SendRequest};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{DevNode, IoctlCode, Machine, NtStatus, Ticks};
+use vbus::wdm::{DevNode, Installation, IoctlCode, Machine, NtStatus, Ticks};
 
 const CODE: IoctlCode = IoctlCode(0x0022_0003);
 
@@ -202,6 +202,129 @@ fn evt_io_stop_and_evt_io_resume_ask_a_request_nothing() {
     bench.machine.restart_device(node).unwrap();
     let ddi = "WdfRequestGetParameters";
     assert_eq!(broken(&bench), [(Rule::EvtIoStopGetParam, ddi), (Rule::EvtIoResumeGetParam, ddi)]);
+}
+
+#[test]
+fn a_requests_status_tells_what_came_of_a_send_that_failed_or_waited() {
+    const WAITS: SendOptions = SendOptions::synchronous().with_timeout(Ticks::from_millis(100));
+    fn ask_after(m: &mut Machine, device: Device, options: SendOptions, stopped: bool) {
+        let (request, target) = own(m, device);
+        if stopped {
+            target.purge(m, true);
+        }
+        assert_eq!(request.send(m, target, options), !stopped);
+        request.status(m);
+    }
+    let rule = Rule::RequestGetStatusValid;
+    tell(
+        rule,
+        "WdfRequestGetStatus",
+        |m, _, device| ask_after(m, device, SendOptions::none(), false),
+        |m, _, device| ask_after(m, device, WAITS, false),
+    );
+    tell(
+        rule,
+        "WdfRequestGetStatus",
+        |m, _, device| _ = own(m, device).0.status(m),
+        |m, _, device| ask_after(m, device, SendOptions::none(), true),
+    );
+}
+
+#[test]
+fn a_request_is_found_before_it_is_retrieved_as_found() {
+    fn manual(m: &mut Machine, init: DeviceInit, attributes: Attributes) -> Result<Device, NtStatus> {
+        let device = init.create(m, attributes)?;
+        Queue::config(Dispatch::Manual).create_default(m, device)?;
+        Ok(device)
+    }
+    fn retrieve(m: &mut Machine, device: Device, find: bool) {
+        let queue = device.default_queue(m).unwrap();
+        send(m, device);
+        let request = match find {
+            true => queue.find(m, None, None).unwrap(),
+            // The driver remembers a request that it had before.
+            false => {
+                let request = queue.retrieve_next(m).unwrap();
+                request.requeue(m).unwrap();
+                request
+            }
+        };
+        let found = queue.retrieve_found(m, request);
+        if let Ok(found) = found {
+            found.complete(m, STATUS_SUCCESS);
+        }
+        if find {
+            request.object().dereference(m);
+        }
+    }
+    let mut bench = bench(Some(manual));
+    bench.run(|m, _, device| retrieve(m, device, true));
+    assert_eq!(broken(&bench), []);
+    bench.run(|m, _, device| retrieve(m, device, false));
+    let ddi = "WdfIoQueueRetrieveFoundRequest";
+    assert_eq!(broken(&bench), [(Rule::WdfIoQueueRetrieveFoundRequest, ddi)]);
+}
+
+#[test]
+fn who_asks_for_files_says_so_before_the_device_is_made() {
+    fn asks(m: &mut Machine, init: DeviceInit, attributes: Attributes) -> Result<Device, NtStatus> {
+        let device = init.create(m, attributes)?;
+        let ask = |m: &mut Machine, _: Queue, request: Request| {
+            request.file_object(m);
+            request.complete(m, STATUS_SUCCESS);
+        };
+        Queue::config(Dispatch::Parallel).on_default(ask).create_default(m, device)?;
+        Ok(device)
+    }
+    fn wants_and_asks(m: &mut Machine, init: DeviceInit, attributes: Attributes) -> Result<Device, NtStatus> {
+        asks(m, init.file_objects(FileConfig::new()), attributes)
+    }
+    let asked: [(Build, &[(Rule, &str)]); 2] =
+        [(asks, &[(Rule::FileObjectConfigured, "WdfRequestGetFileObject")]), (wants_and_asks, &[])];
+    for (build, rules) in asked {
+        let mut bench = bench(Some(build));
+        bench.run(|m, _, device| _ = send(m, device));
+        assert_eq!(broken(&bench), rules);
+    }
+}
+
+#[test]
+fn a_device_that_cannot_be_created_fails_evt_driver_device_add() {
+    fn add(m: &mut Machine, init: DeviceInit) -> Result<(), NtStatus> {
+        init.create(m, Attributes::none()).map(|_| ())
+    }
+    let swallows: DeviceAdd = |m, _, init| {
+        _ = add(m, init);
+        Ok(())
+    };
+    let fails: DeviceAdd = |m, _, init| add(m, init);
+    let wants_none: DeviceAdd = |_, _, _| Ok(());
+    let ddi = "WdfDeviceCreate";
+    let added: [(DeviceAdd, &[(Rule, &str)]); 3] =
+        [(swallows, &[(Rule::DeviceCreateFail, ddi)]), (fails, &[]), (wants_none, &[])];
+    for (device_add, rules) in added {
+        let mut m = Machine::new();
+        // Nobody attaches to a device that is not ready.
+        let never_ready = m.create_driver("never ready");
+        never_ready.set_add_device(&mut m, |m, driver, pdo| {
+            let device = m.create_device(driver);
+            device.attach_to_stack(m, pdo).unwrap();
+            STATUS_SUCCESS
+        });
+        let config = DriverConfig { device_add: Some(device_add), compliance: true, ..DriverConfig::default() };
+        let driver = Driver::create(&mut m, "driver", config, Attributes::none());
+        let function = Some(driver.driver_object(&m));
+        let lower_filters = vec![never_ready];
+        m.install(Installation {
+            hardware_id: "ROOT\\DRIVER".into(),
+            function,
+            lower_filters,
+            ..Installation::default()
+        });
+        m.add_root_device("ROOT\\DRIVER").unwrap();
+        let broken: Vec<_> = driver.broken_rules(&m).iter().map(|broken| (broken.rule, broken.ddi)).collect();
+        assert_eq!(broken, rules);
+    }
 }
 
 #[test]
