@@ -4,6 +4,7 @@ mod common;
 
 use std::fmt::Write;
 
+use common::bench::with_names;
 use common::workbench::{Build, Wanted, Workbench, note, send, violation};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
@@ -119,6 +120,32 @@ fn every_call_decides_over_what_waits_what_the_driver_has_and_what_comes() {
         }
     }
     approve!("queue_calls", page);
+}
+
+#[test]
+fn every_call_leaves_its_lines_for_an_idle_queue_and_for_a_busy_one() {
+    fn done(m: &mut Machine, _: Queue, _: vbus::wdm::Context) {
+        note(m, "callback");
+    }
+    let mut page = String::new();
+    for (call_name, call) in CALLS {
+        for busy in [false, true] {
+            let mut bench = bench(one_at_a_time, false);
+            let queue = bench.run(|m, _, device| queue(m, device));
+            if busy {
+                bench.run(|m, _, device| _ = (send(m, device), send(m, device)));
+            }
+            let mark = bench.driver.log_sequence(&bench.machine);
+            bench.run(|m, _, _| call(m, queue, Some(done)));
+            writeln!(page, "{call_name}, {}", if busy { "one with the driver and one waiting" } else { "idle" })
+                .unwrap();
+            for line in bench.driver.log_after(&bench.machine, mark) {
+                let text = with_names(&line.message, &[(queue.object().handle(), "queue")]);
+                writeln!(page, "{}", format!("    {:?} {} - {text}", line.level, line.function).trim_end()).unwrap();
+            }
+        }
+    }
+    approve!("queue_lines", page);
 }
 
 #[test]
