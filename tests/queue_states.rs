@@ -72,7 +72,7 @@ const CALLS: [(&str, Call); 5] = [
 fn every_call_decides_over_what_waits_what_the_driver_has_and_what_comes() {
     fn done(m: &mut Machine, queue: Queue, _: vbus::wdm::Context) {
         let state = queue.state(m).0;
-        note(m, &format!("callback, state {state:x}"));
+        note(m, format!("callback, state {state:x}"));
     }
     let mut page = String::new();
     for (call_name, call) in CALLS {
