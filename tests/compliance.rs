@@ -7,7 +7,7 @@ use common::workbench::{Build, Wanted, Workbench, send};
 use vbus::iotarget::{Data, IoTarget, MemoryDescriptor, SendOptions, SendRequest};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{DevNode, Installation, IoctlCode, Machine, NtStatus, Ticks};
+use vbus::wdm::{DevNode, DriverObject, Installation, IoctlCode, Machine, Major, NtStatus, Parameters, Ticks};
 
 const CODE: IoctlCode = IoctlCode(0x0022_0003);
 
@@ -300,30 +300,94 @@ fn a_device_that_cannot_be_created_fails_evt_driver_device_add() {
     let fails: DeviceAdd = |m, _, init| add(m, init);
     let wants_none: DeviceAdd = |_, _, _| Ok(());
     let ddi = "WdfDeviceCreate";
-    let added: [(DeviceAdd, &[(Rule, &str)]); 3] =
+    let drivers: [(DeviceAdd, &[(Rule, &str)]); 3] =
         [(swallows, &[(Rule::DeviceCreateFail, ddi)]), (fails, &[]), (wants_none, &[])];
-    for (device_add, rules) in added {
-        let mut m = Machine::new();
-        // Nobody attaches to a device that is not ready.
-        let never_ready = m.create_driver("never ready");
-        never_ready.set_add_device(&mut m, |m, driver, pdo| {
+    // Nobody attaches to a device that is not ready.
+    let never_ready = |m: &mut Machine| {
+        let driver = m.create_driver("never ready");
+        driver.set_add_device(m, |m, driver, pdo| {
             let device = m.create_device(driver);
             device.attach_to_stack(m, pdo).unwrap();
             STATUS_SUCCESS
         });
-        let config = DriverConfig { device_add: Some(device_add), compliance: true, ..DriverConfig::default() };
-        let driver = Driver::create(&mut m, "driver", config, Attributes::none());
-        let function = Some(driver.driver_object(&m));
-        let lower_filters = vec![never_ready];
-        m.install(Installation {
-            hardware_id: "ROOT\\DRIVER".into(),
-            function,
-            lower_filters,
-            ..Installation::default()
-        });
-        m.add_root_device("ROOT\\DRIVER").unwrap();
-        let broken: Vec<_> = driver.broken_rules(&m).iter().map(|broken| (broken.rule, broken.ddi)).collect();
-        assert_eq!(broken, rules);
+        vec![driver]
+    };
+    for (device_add, rules) in drivers {
+        assert_eq!(added(device_add, never_ready), rules);
+    }
+}
+
+/// A driver with this EvtDriverDeviceAdd is given a device above these. Returns what it broke.
+fn added(device_add: DeviceAdd, lower_filters: fn(&mut Machine) -> Vec<DriverObject>) -> Vec<(Rule, &'static str)> {
+    let mut m = Machine::new();
+    let lower_filters = lower_filters(&mut m);
+    let config = DriverConfig { device_add: Some(device_add), compliance: true, ..DriverConfig::default() };
+    let driver = Driver::create(&mut m, "driver", config, Attributes::none());
+    let function = Some(driver.driver_object(&m));
+    let hardware_id = "ROOT\\DRIVER".to_owned();
+    m.install(Installation { hardware_id, function, lower_filters, ..Installation::default() });
+    m.add_root_device("ROOT\\DRIVER").unwrap();
+    driver.broken_rules(&m).iter().map(|broken| (broken.rule, broken.ddi)).collect()
+}
+
+#[test]
+fn a_control_device_is_finished_where_it_is_made() {
+    fn add(m: &mut Machine, driver: Driver, init: DeviceInit, finish: bool) -> Result<(), NtStatus> {
+        init.create(m, Attributes::none())?;
+        let control = DeviceInit::control(driver, "\\Device\\Control").create(m, Attributes::none())?;
+        if finish {
+            control.finish_initializing(m);
+        }
+        Ok(())
+    }
+    assert_eq!(added(|m, driver, init| add(m, driver, init, true), |_| Vec::new()), []);
+    let broken = added(|m, driver, init| add(m, driver, init, false), |_| Vec::new());
+    assert_eq!(broken, [(Rule::CtlDeviceFinishInitDeviceAdd, "WdfControlFinishInitializing")]);
+}
+
+#[test]
+fn a_read_has_no_input_and_a_write_no_output() {
+    fn transfers(m: &mut Machine, init: DeviceInit, attributes: Attributes) -> Result<Device, NtStatus> {
+        let device = init.create(m, attributes)?;
+        let queue = Queue::config(Dispatch::Parallel)
+            .on_read(|m, _, request, _| {
+                let ask = if *m.extension::<bool>() { Request::output_buffer } else { Request::input_buffer };
+                let status = ask(request, m, 1).map(|_| ()).into();
+                request.complete(m, status);
+            })
+            .on_write(|m, _, request, _| {
+                let ask = if *m.extension::<bool>() { Request::input_memory } else { Request::output_memory };
+                let status = ask(request, m).map(|_| ()).into();
+                request.complete(m, status);
+            });
+        queue.create_default(m, device)?;
+        Ok(device)
+    }
+    fn transfer(m: &mut Machine, device: Device, major: Major) -> NtStatus {
+        let top = device.device_object(m);
+        let irp = m.allocate_irp(m[top].stack_size).unwrap();
+        m[irp].system_buffer = Some(m.allocate_block(&[], 8));
+        let location = m[irp].next_mut();
+        (location.major, location.parameters) = (major, Parameters::Transfer { length: 8, offset: 0 });
+        irp.call_driver(m, top);
+        m[irp].io_status.status
+    }
+    for right in [true, false] {
+        let mut bench = Workbench::prepared(
+            move |m| m.add_extension(right),
+            Wanted { build: Some(transfers), compliance: true, ..Wanted::default() },
+        );
+        let statuses = bench.run(|m, _, device| [Major::Read, Major::Write].map(|major| transfer(m, device, major)));
+        match right {
+            true => assert_eq!((statuses, broken(&bench)), ([STATUS_SUCCESS; 2], vec![])),
+            false => {
+                let rules = vec![
+                    (Rule::InputBufferAPI, "WdfRequestRetrieveInputBuffer"),
+                    (Rule::OutputBufferAPI, "WdfRequestRetrieveOutputMemory"),
+                ];
+                assert_eq!((statuses, broken(&bench)), ([STATUS_INVALID_DEVICE_REQUEST; 2], rules));
+            }
+        }
     }
 }
 

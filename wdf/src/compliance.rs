@@ -5,8 +5,10 @@
 
 use vbus_wdm::Machine;
 
+use crate::device::DeviceKind;
 use crate::driver::Driver;
 use crate::framework::{fx, fx_mut};
+use crate::request::Transfer;
 
 /// A rule, by the name that its page has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +39,12 @@ pub enum Rule {
     FileObjectConfigured,
     /// EvtDriverDeviceAdd succeeds although its device could not be created.
     DeviceCreateFail,
+    /// A control device that EvtDriverDeviceAdd created is not finished when it returns.
+    CtlDeviceFinishInitDeviceAdd,
+    /// A read is asked for its input.
+    InputBufferAPI,
+    /// A write is asked for its output.
+    OutputBufferAPI,
 }
 
 /// A rule that a driver broke.
@@ -85,6 +93,10 @@ pub enum Act {
     AskForFile,
     /// It succeeds in EvtDriverDeviceAdd without a device.
     AddNothing,
+    /// It succeeds there, and a control device of it still initializes.
+    AddUnfinished,
+    /// It asks a transfer for the buffer of the other direction.
+    AskWrongBuffer(Transfer),
 }
 
 /// What is known of a driver whose rules are looked at.
@@ -110,6 +122,9 @@ impl Compliance {
             Act::ReadStatus(request) => (!self.answered.contains(&request)).then_some(Rule::RequestGetStatusValid),
             Act::RetrieveUnfound => Some(Rule::WdfIoQueueRetrieveFoundRequest),
             Act::AskForFile => Some(Rule::FileObjectConfigured),
+            Act::AddUnfinished => Some(Rule::CtlDeviceFinishInitDeviceAdd),
+            Act::AskWrongBuffer(Transfer::Input) => Some(Rule::InputBufferAPI),
+            Act::AskWrongBuffer(Transfer::Output) => Some(Rule::OutputBufferAPI),
             Act::AddNothing => self.create_failed.then_some(Rule::DeviceCreateFail),
             _ => match (act, inside?) {
                 (Act::SuspendQueue, Inside::SurpriseRemoval) => Some(Rule::EvtSurpriseRemoveNoSuspendQueue),
@@ -183,6 +198,22 @@ pub fn answered(m: &mut Machine, driver: Driver, request: u64, is_answered: bool
         if is_answered {
             compliance.answered.push(request);
         }
+    }
+}
+
+/// EvtDriverDeviceAdd returned success.
+pub(crate) fn added(m: &mut Machine, driver: Driver, has_device: bool) {
+    if !checks_rules(m) {
+        return;
+    }
+    if !has_device {
+        look(m, driver, Act::AddNothing, "WdfDeviceCreate");
+    }
+    let own =
+        fx(m).devices.iter().filter(|(_, body)| body.header.driver() == driver && body.kind == DeviceKind::Control);
+    let unfinished = own.filter_map(|(_, body)| body.device_object).any(|object| m[object].initializing);
+    if unfinished {
+        look(m, driver, Act::AddUnfinished, "WdfControlFinishInitializing");
     }
 }
 
