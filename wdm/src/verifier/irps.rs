@@ -3,11 +3,12 @@
 use super::DriverVerifier;
 use super::answers::Completer;
 use crate::device::DeviceObject;
-use crate::irp::{Control, Irp, IrpData, Major, Origin};
+use crate::irp::{Control, Irp, Major, Origin};
 use crate::machine::Machine;
 use crate::pnp::PnpMinor;
 use crate::schedule::Irql;
 use crate::status::{NtStatus, constants::*};
+use crate::user::copies_back;
 
 /// What is known of an IRP besides its own fields.
 #[derive(Default)]
@@ -180,17 +181,14 @@ impl Irp {
         let track = verifier.irps.get(&self);
         let data = &m[self];
         let information = data.io_status.information;
-        let copies_back = data.flags & IrpData::BUFFERED_IO != 0 && data.flags & IrpData::INPUT_OPERATION != 0;
+        let copies_back = copies_back(data);
         let room = data.user_buffer.map_or(0, |buffer| u64::from(buffer.len()));
         let upper = by.is_some_and(|by| by.lower_device(m).is_some());
         // Nobody below saw it.
         let instead_of_lower = upper && track.is_some_and(|track| track.held.is_some_and(|held| track.lowest >= held));
         let never_sent = !track.is_some_and(Track::sent);
-        let broken = [
-            (0x209, verifier.is_beneath(self)),
-            (0x312, copies_back && !status.is_error() && information > room),
-            (0x239, never_sent),
-        ];
+        let broken =
+            [(0x209, verifier.is_beneath(self)), (0x312, copies_back && information > room), (0x239, never_sent)];
         for (code, _) in broken.into_iter().filter(|(_, broken)| *broken) {
             self.broken(m, code, by, DDI);
         }
