@@ -5,7 +5,7 @@ mod common;
 use common::workbench::{Wanted, Workbench, at_dispatch, note, send};
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{Machine, NtStatus, OpenOptions, Ticks};
+use vbus::wdm::{Machine, NtStatus, OpenOptions, Stop, Ticks};
 
 /// Notes that it was called, and completes the request.
 fn answers(m: &mut Machine, _: Queue, request: Request) {
@@ -238,4 +238,27 @@ fn a_file_callback_under_the_devices_lock_keeps_requests_waiting() {
     let file = bench.machine.create_file("\\\\.\\BENCH", OpenOptions::READ_WRITE).unwrap().unwrap();
     bench.machine.close_handle(file).unwrap();
     assert_eq!(bench.notes(), ["file cleanup", "callback"]);
+}
+
+#[test]
+fn a_queue_that_is_deleted_in_its_own_callback_waits_for_that_callback_for_ever() {
+    let build: common::workbench::Build = |m, init, attributes| {
+        let device = init.create(m, attributes)?;
+        let second = Queue::config(Dispatch::Parallel).on_default(|m, queue, request| {
+            request.complete(m, STATUS_SUCCESS);
+            queue.delete(m);
+        });
+        let second = second.create(m, device)?;
+        m.add_extension(second);
+        Queue::config(Dispatch::Parallel)
+            .on_default(|m, _, request| {
+                let second = *m.extension::<Queue>();
+                request.forward_to(m, second).unwrap();
+            })
+            .create_default(m, device)?;
+        Ok(device)
+    };
+    let mut bench = Workbench::building(build);
+    let stop = bench.try_run(|m, _, device| send(m, device)).unwrap_err();
+    assert!(matches!(stop, Stop::Hang { .. }), "{stop}");
 }

@@ -240,7 +240,7 @@ fn service(m: &mut Machine, queue: Queue, request: Request, control: IoControl) 
     };
     match control.code {
         IOCTL_VBUS_PLUG_IN => {
-            let status = plug_in(m, bus, id);
+            let status = ioctl::reader_ids(m, request).and_then(|ids| plug_in(m, bus, &ids));
             request.complete_with_information(m, status.into(), 0);
         }
         IOCTL_VBUS_UNPLUG => {
@@ -258,10 +258,20 @@ fn service(m: &mut Machine, queue: Queue, request: Request, control: IoControl) 
     }
 }
 
-fn plug_in(m: &mut Machine, bus: Device, id: ReaderId) -> Result<(), NtStatus> {
+fn plug_in(m: &mut Machine, bus: Device, ids: &[ReaderId]) -> Result<(), NtStatus> {
     let list = bus.default_child_list(m).ok_or(STATUS_INVALID_DEVICE_STATE)?;
     // For the framework a child that is there already is a success; for who plugs it in it is not.
-    list.add_or_update(m, id.0.into()).map_err(|_| STATUS_OBJECT_NAME_COLLISION)
+    let add =
+        |m: &mut Machine, id: &ReaderId| list.add_or_update(m, id.0.into()).map_err(|_| STATUS_OBJECT_NAME_COLLISION);
+    if let [only] = ids {
+        return add(m, only);
+    }
+    // Within a scan in which nobody is missed, the list is changed once.
+    list.begin_scan(m);
+    list.update_all_as_present(m);
+    let result = ids.iter().fold(Ok(()), |result, id| result.and(add(m, id)));
+    list.end_scan(m);
+    result
 }
 
 fn unplug(m: &mut Machine, bus: Device, id: ReaderId) -> Result<(), NtStatus> {

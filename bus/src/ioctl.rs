@@ -2,6 +2,7 @@
 
 use vbus_reader::ioctl::FILE_DEVICE_VBUS;
 use vbus_wdf::Request;
+use vbus_wdm::constants::STATUS_INVALID_PARAMETER;
 use vbus_wdm::{Access, Guid, IoctlCode, Machine, Method, NtStatus};
 
 /// Device interface class of the bus.
@@ -30,12 +31,27 @@ const fn control(function: u16) -> IoctlCode {
     IoctlCode::new(FILE_DEVICE_VBUS, function, Method::Buffered, Access::WRITE)
 }
 
-/// Plugs a reader in. STATUS_OBJECT_NAME_COLLISION if its id is taken.
+/// Plugs a reader in, or several: their ids follow each other, and the PnP manager asks for all of them once.
+/// STATUS_OBJECT_NAME_COLLISION if an id is taken; the others are plugged in all the same. STATUS_INVALID_PARAMETER for a
+/// length that is no number of ids.
 pub const IOCTL_VBUS_PLUG_IN: IoctlCode = control(0x700);
 /// Pulls a reader out, whatever it is doing. STATUS_NO_SUCH_DEVICE for an unknown id.
 pub const IOCTL_VBUS_UNPLUG: IoctlCode = control(0x701);
 /// Asks for a reader's orderly removal. STATUS_NO_SUCH_DEVICE for an unknown id.
 pub const IOCTL_VBUS_EJECT: IoctlCode = control(0x702);
+
+/// The ids that a request consists of.
+///
+/// # Errors
+/// STATUS_BUFFER_TOO_SMALL without any, STATUS_INVALID_PARAMETER for a part of one.
+pub(crate) fn reader_ids(m: &mut Machine, request: Request) -> Result<Vec<ReaderId>, NtStatus> {
+    let input = request.input_buffer(m, ID_LENGTH)?;
+    let (ids, rest) = m.bytes(input).as_chunks();
+    match rest {
+        [] => Ok(ids.iter().map(|&id| ReaderId(u32::from_le_bytes(id))).collect()),
+        _ => Err(STATUS_INVALID_PARAMETER),
+    }
+}
 
 /// The id that a request begins with.
 ///

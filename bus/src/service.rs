@@ -82,6 +82,15 @@ impl Service {
         Ok(self.control(m, id, IOCTL_VBUS_PLUG_IN, &[], &mut [])?.status)
     }
 
+    /// Plugs several readers in, of which the PnP manager hears at once.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    pub fn plug_in_all(self, m: &mut Machine, ids: &[ReaderId]) -> Result<NtStatus, Stop> {
+        let input: Vec<u8> = ids.iter().flat_map(|id| id.0.to_le_bytes()).collect();
+        Ok(m.device_io_control(self.file, IOCTL_VBUS_PLUG_IN, &input, &mut [])?.status)
+    }
+
     /// Pulls a reader out.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! Source: S/core/fxrequest.cpp:2152-2419 (reuse), S/core/fxrequestapi.cpp:2224-2375 (formatting); S/core/fxrequestbase.cpp:
 //! 251-296 (the fields that a request with an IRP to complete starts again with).
 
-use vbus_wdf::layer::{Parts, debug_break, request_fatal_error, required, reuse_irp, sites, take_fx};
+use vbus_wdf::layer::{Parts, UpperState, debug_break, request_fatal_error, required, reuse_irp, sites, take_fx};
 use vbus_wdf::{Handle, Request};
 use vbus_wdm::{Irp, Machine, NtStatus, StackLocation};
 
@@ -39,6 +39,13 @@ pub(crate) fn reuse(m: &mut Machine, request: Request, params: ReuseParams) -> R
         clear_for_completion(state);
     }
     Ok(())
+}
+
+impl UpperState for SendState {
+    fn clear_for_reuse(&mut self) {
+        self.cancelled = false;
+        clear_for_completion(self);
+    }
 }
 
 /// ClearFieldsForReuse.

@@ -24,7 +24,8 @@
 //! Threads of control switch where drivers call DDIs, where the framework calls drivers, and where somebody waits: any of
 //! them may stand still there, as long as it likes, while the others go on. What lies between two such places is one
 //! step. A race between two plain reads and writes of memory with no DDI between them is not seen, nor is one inside the
-//! framework or the I/O manager, whose own locks make their steps whole. A DPC runs on the processor that queued it.
+//! framework or the I/O manager, whose own locks make their steps whole (but for the one step of the framework that does
+//! its work under its lock twice: a reserved request that comes back to its queue). A DPC runs on the processor that queued it.
 
 mod crew;
 mod minimise;

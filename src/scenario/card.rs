@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use vbus_reader::Inserted;
-use vbus_reader::card::iso7816::Iso7816Card;
+use vbus_reader::card::iso7816::BuiltInCard;
 use vbus_reader::card::outside::remote::{RemoteCard, RemoteOptions};
 use vbus_reader::card::profile::Profile;
 use vbus_reader::card::script::ScriptedCard;
@@ -91,7 +91,7 @@ impl Card {
         };
         Ok(match self {
             Card::BuiltIn(BuiltIn::None) => None,
-            Card::BuiltIn(BuiltIn::Iso7816) => Some(Iso7816Card::new(number).into()),
+            Card::BuiltIn(BuiltIn::Iso7816) => Some(BuiltInCard::new(number).into()),
             Card::File(CardFile::Profile(path)) => {
                 let (path, place) = beside(path);
                 let profile = Profile::read(&path).map_err(|error| place.error(error.to_string()))?;

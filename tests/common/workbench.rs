@@ -23,6 +23,7 @@ pub struct Wanted {
     pub verifier: bool,
     pub track_handles: bool,
     pub enhanced_verifier: bool,
+    pub forward_progress_test: ForwardProgressTest,
     pub compliance: bool,
     pub execution_level: ExecutionLevel,
     pub synchronization_scope: SynchronizationScope,
@@ -84,6 +85,7 @@ impl Workbench {
             verifier: wanted.verifier,
             track_handles: wanted.track_handles,
             enhanced_verifier: wanted.enhanced_verifier,
+            forward_progress_test: wanted.forward_progress_test,
             compliance: wanted.compliance,
             log_pages: 16,
             ..DriverConfig::default()

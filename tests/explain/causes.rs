@@ -97,6 +97,26 @@ fn an_irp_of_the_frameworks_own_that_finds_no_memory() {
 }
 
 #[test]
+fn memory_that_is_short_for_a_request_and_a_reserve_that_is_for_others() {
+    let [queue, request, device] = [0x307E_7136_DC48_u64, 0x307E_6A7E_D198, 0x307E_7000_1008];
+    let line = |site: &Site, arguments: &[u64]| format!("12: {} - {}\n", site.function, site.render(arguments));
+    let unsuccessful = u64::from(STATUS_UNSUCCESSFUL.0);
+    let cases = [
+        (line(&sites::IO_NO_REQUEST, &[STATUS_INSUFFICIENT_RESOURCES.0.into()]), "no-memory-for-request"),
+        (line(&sites::PROGRESS_FAILS, &[queue, 0xFFFF_E000_D2B2_E8C0, unsuccessful]), "reserve-refused"),
+        (line(&sites::PROGRESS_INVALID_ACTION, &[queue, 7, unsuccessful]), "reserve-refused"),
+        (
+            line(&sites::FORWARD_RESERVED, &[request, device, STATUS_INVALID_DEVICE_REQUEST.0.into()]),
+            "forward-reserved",
+        ),
+    ];
+    for (text, cause) in &cases {
+        assert_eq!(causes(text), [*cause], "{text}");
+    }
+    approve_explanation!("explain_reserve_refused", told(&cases[1].0));
+}
+
+#[test]
 fn a_request_that_was_sent_twice() {
     let mut bench = bench();
     bench.lower_is(Lower::Holds);

@@ -1,8 +1,8 @@
 //! A bus that goes, with children in every state, and children that hand their requests to it.
 
-use vbus::wdf::FailedAction;
+use vbus::wdf::{Device, FailedAction, ForwardProgressPolicy, Handle};
 use vbus::wdm::constants::*;
-use vbus::wdm::{DevNode, IoctlCode, Major, Parameters};
+use vbus::wdm::{DevNode, IoctlCode, Irp, Machine, Major, Parameters};
 
 use crate::bus::{Bus, Wanted};
 
@@ -95,26 +95,50 @@ fn a_pdo_that_may_forward_has_as_many_locations_more_as_its_bus_has() {
     assert_eq!(sizes(true), (2, 3));
 }
 
+/// Sends a control request to a child.
+fn send(m: &mut Machine, child: Device) -> Irp {
+    let top = child.device_object(m);
+    let irp = m.allocate_irp(m[top].stack_size).unwrap();
+    let location = m[irp].next_mut();
+    location.major = Major::InternalDeviceControl;
+    let code = IoctlCode(0x0022_0003);
+    location.parameters = Parameters::DeviceIoControl { output_length: 0, input_length: 0, code, type3_input: None };
+    assert_eq!(irp.call_driver(m, top), STATUS_PENDING);
+    irp
+}
+
 #[test]
 fn a_request_that_is_handed_to_the_bus_is_the_buss_in_a_location_of_its_own() {
     let mut bus = Bus::new(Wanted { forwards: true, ..Wanted::default() });
     bus.run(|m, list| list.add_or_update(m, 7)).unwrap();
     let (parent, child) = (bus.device(), bus.child(7));
-    let irp = bus.run(|m, _| {
-        let top = child.device_object(m);
-        let irp = m.allocate_irp(m[top].stack_size).unwrap();
-        let location = m[irp].next_mut();
-        location.major = Major::InternalDeviceControl;
-        let code = IoctlCode(0x0022_0003);
-        location.parameters =
-            Parameters::DeviceIoControl { output_length: 0, input_length: 0, code, type3_input: None };
-        assert_eq!(irp.call_driver(m, top), STATUS_PENDING);
-        irp
-    });
+    let irp = bus.run(|m, _| send(m, child));
     let [held] = bus.held()[..] else { panic!("the bus holds the request") };
     assert_eq!(bus.run(|m, _| held.queue(m).map(|queue| queue.device(m))), Some(parent));
     assert_eq!((bus.machine[irp].stack_count(), bus.machine[irp].current_location()), (3, 2));
     bus.complete_held();
     assert_eq!(bus.machine[irp].io_status.status, STATUS_SUCCESS);
+    bus.end();
+}
+
+#[test]
+fn the_verifier_hands_no_reserved_request_to_the_bus() {
+    let mut bus = Bus::new(Wanted { forwards: true, ..Wanted::default() });
+    bus.run(|m, list| list.add_or_update(m, 7)).unwrap();
+    let child = bus.child(7);
+    bus.run(|m, _| {
+        let queue = child.default_queue(m).unwrap();
+        queue.assign_forward_progress_policy(m, ForwardProgressPolicy::always(1)).unwrap();
+    });
+    let before = bus.driver.log_sequence(&bus.machine);
+    bus.machine.fail_allocations_of("FxRequest::_CreateForPackage");
+    let irp = bus.run(|m, _| send(m, child));
+    assert_eq!(bus.machine[irp].io_status.status, STATUS_INVALID_DEVICE_REQUEST);
+    let log = bus.driver.log_after(&bus.machine, before);
+    let refusal = log.iter().find(|line| line.function == "FxIoQueue::Vf_VerifyForwardRequestToParent").unwrap();
+    assert!(refusal.message.starts_with("Cannot forward reserved WDFREQUEST 0x"), "{refusal}");
+    let parent = format!("to a parent WDFDEVICE 0x{:016X}, ", bus.device().object().handle());
+    assert!(refusal.message.contains(&parent), "{refusal}");
+    assert!(bus.held().is_empty());
     bus.end();
 }

@@ -19,7 +19,7 @@ pub(crate) fn dispatch(m: &mut Machine, device_object: DeviceObject, irp: Irp) -
     };
     let major = m[irp].current().major;
     let body = device.body(m);
-    let preprocess = body.preprocess[major as usize];
+    let preprocess = body.preprocess.get(major);
     let io = !matches!(major, Major::Pnp | Major::Power | Major::SystemControl);
     // PnP, power and WMI IRPs always hold the remove lock; their packages give it back.
     if (!io || body.remove_lock_for_io) && !body.pnp.acquire_remove_lock() {

@@ -48,11 +48,28 @@ pub struct DriverConfig {
     /// EnhancedVerifierOptions: the framework calls the driver through hooks, which see that its callbacks return at the
     /// level at which they were called.
     pub enhanced_verifier: bool,
+    /// EnhancedVerifierOptions, too: whether forward progress is tested although there is memory.
+    pub forward_progress_test: ForwardProgressTest,
     /// vbus writes down where the driver breaks published rules that Windows does not look at
     /// ([`Driver::broken_rules`]).
     pub compliance: bool,
     /// TrackHandles: every state of an object is a verbose record.
     pub track_handles: bool,
+}
+
+/// Which requests of queues that have reserved ones the framework fails to make, as if there was no memory.
+///
+/// Source: S/inc/private/common/fxverifier.h:34-55, S/irphandlers/io/fxpkgio.cpp:1757-1797.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ForwardProgressTest {
+    /// None.
+    #[default]
+    Off,
+    /// 0x10000: all.
+    FailAll,
+    /// 0x20000: one in 17, by the framework's own random numbers, which begin with the time at which the device was
+    /// created.
+    FailRandom,
 }
 
 #[derive(Default)]
@@ -67,6 +84,7 @@ pub(crate) struct DriverBody {
     pub(crate) unload: Option<DriverUnload>,
     pub(crate) track_handles: bool,
     pub(crate) enhanced_verifier: bool,
+    pub(crate) forward_progress_test: ForwardProgressTest,
     pub(crate) compliance: Option<Box<Compliance>>,
     /// The driver object is gone; the log can still be read.
     pub(crate) unloaded: bool,
@@ -125,6 +143,7 @@ impl Driver {
         body.unload = config.unload;
         body.track_handles = config.track_handles;
         body.enhanced_verifier = config.enhanced_verifier;
+        body.forward_progress_test = config.forward_progress_test;
         body.compliance = config.compliance.then(Box::default);
         body.driver_object = Some(driver_object);
         fx_mut(m).tracks_handles |= config.track_handles;

@@ -8,7 +8,7 @@ use crate::device::{Device, DeviceBody};
 use crate::driver::{Driver, DriverBody};
 use crate::object::{GeneralBody, Kind, Object};
 use crate::queue::{Queue, QueueBody};
-use crate::request::{Parts, Request, RequestBody};
+use crate::request::{Parts, Request, RequestBody, UpperState};
 use crate::trace::Site;
 use crate::verifier;
 use crate::watch::RequestHook;
@@ -122,6 +122,11 @@ impl<'m> Fx<'m> {
         self.state.queues.get_mut(queue.0.id)
     }
 
+    #[inline]
+    pub(crate) fn into_live_queue(self, queue: Queue) -> Option<&'m mut QueueBody> {
+        self.state.queues.get_mut(queue.0.id)
+    }
+
     /// A request leaves the queue that gave it to its driver. Returns whether that queue should look for more: not
     /// while its own handler is on the call stack, which does so when it returns.
     #[inline]
@@ -133,7 +138,7 @@ impl<'m> Fx<'m> {
     #[inline]
     pub(crate) fn release_request(&mut self, request: Request) -> bool {
         let Some(body) = self.state.requests.get_mut(request.0.id) else { return false };
-        if body.header.references > 1 {
+        if body.header.references > 1 && !body.is_reserved() {
             body.header.references -= 1;
             return true;
         }
@@ -166,7 +171,7 @@ impl<'m> Fx<'m> {
 
     /// Takes a request apart for an upper layer.
     #[inline]
-    pub fn parts<T: Any + Send + Default>(&mut self, request: Request) -> Parts<'_, T> {
+    pub fn parts<T: UpperState>(&mut self, request: Request) -> Parts<'_, T> {
         self.request(request).parts()
     }
 }

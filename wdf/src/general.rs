@@ -36,7 +36,7 @@ fn create(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -
     let driver = device.driver(m);
     let body = device.body(m);
     body.open_handles += 1;
-    let (create_queue, on_create) = (body.configured[Major::Create as usize], body.files.on_create);
+    let (create_queue, on_create) = (body.configured.get(Major::Create), body.files.on_create);
     let forwards = body.forwards_files();
     // The package counts itself as the first.
     if body.exclusive && body.open_handles > 1 {
@@ -52,7 +52,10 @@ fn create(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -
     };
     match (create_queue, on_create, forwards) {
         (Some(queue), ..) => {
-            let request = request_for(m, device, irp);
+            let request = match request_for(m, device, irp) {
+                Ok(request) => request,
+                Err(status) => return fail_opened(m, device, irp, status),
+            };
             let status = queue.queue_request(m, request, irp);
             if !status.is_success() {
                 trace(m, driver, &sites::GENERAL_NOT_QUEUED, [queue.0.handle(), status.0.into()]);
@@ -69,11 +72,17 @@ fn create(m: &mut Machine, device: Device, irp: Irp, file: Option<FileObject>) -
     }
 }
 
-fn request_for(m: &mut Machine, device: Device, irp: Irp) -> Request {
+/// A request for a create. No queue has one for it in reserve.
+fn request_for(m: &mut Machine, device: Device, irp: Irp) -> Result<Request, NtStatus> {
     let driver = device.driver(m);
-    let request = Request::from_dispatch(&mut take_fx(m), driver, device, irp);
+    if let Err(status) = m.allocation_point("FxRequest::_CreateForPackage") {
+        trace(m, driver, &sites::REQUEST_NO_MEMORY, [status.0.into()]);
+        trace(m, driver, &sites::GENERAL_NO_REQUEST, [device.0.handle(), status.0.into()]);
+        return Err(status);
+    }
+    let request = Request::from_dispatch(&mut take_fx(m), driver, device, Some(irp));
     request.mark_irp(m, irp);
-    request
+    Ok(request)
 }
 
 /// EvtDeviceFileCreate. The request goes through a manual queue that the framework keeps for this, so that it can be
@@ -87,7 +96,10 @@ fn ask_driver(
 ) -> NtStatus {
     let Some(queue) = device.body(m).create_queue else { return fail(m, device, irp, STATUS_INVALID_DEVICE_STATE) };
     let driver = device.driver(m);
-    let request = request_for(m, device, irp);
+    let request = match request_for(m, device, irp) {
+        Ok(request) => request,
+        Err(status) => return fail_opened(m, device, irp, status),
+    };
     let status = queue.queue_request(m, request, irp);
     if !status.is_success() {
         trace(m, driver, &sites::GENERAL_NOT_QUEUED, [queue.0.handle(), status.0.into()]);
@@ -117,6 +129,13 @@ pub(crate) fn create_completed(m: &mut Machine, device: Device, irp: Irp) {
         file::destroy(m, device, file);
         handle_closed(m, device);
     }
+}
+
+/// A create fails that has its file object already.
+fn fail_opened(m: &mut Machine, device: Device, irp: Irp, status: NtStatus) -> NtStatus {
+    let file = m[irp].current().file;
+    file::destroy(m, device, file);
+    fail(m, device, irp, status)
 }
 
 fn fail(m: &mut Machine, device: Device, irp: Irp, status: NtStatus) -> NtStatus {

@@ -45,7 +45,7 @@ pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
     let body = fx.device(device);
     let driver = body.header.driver();
     let device_address = body.device_object.map_or(0, DeviceObject::address);
-    let dynamic = body.dynamic[major as usize];
+    let dynamic = body.dynamic.get(major);
     let arguments = [device.0.handle(), device_address, major as u64, minor.into(), irp.address()];
     fx.trace(driver, &sites::IO_DISPATCH, arguments);
     match dynamic {
@@ -67,7 +67,7 @@ fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus
     let body = fx.device(device);
     let (kind, lower, driver) = (body.kind, body.lower, body.header.driver());
     let (in_caller_context, default_queue) = (body.in_caller_context, body.default_queue);
-    let queue = body.configured[major as usize].or(default_queue);
+    let queue = body.configured.get(major).or(default_queue);
     let filter_below = lower.filter(|_| kind == DeviceKind::Filter && in_caller_context.is_none());
     match (queue, filter_below) {
         (None, Some(lower)) => return pass_down(m, irp, lower),
@@ -82,20 +82,31 @@ fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus
         }
         _ => {}
     }
-    make_request(m, device, irp, queue)
+    make_request(m, device, irp, queue, in_caller_context)
 }
 
 /// DispatchStep2: the IRP gets its request, which goes to EvtIoInCallerContext if there is one, and else to its queue.
 #[inline]
-fn make_request(m: &mut Machine, device: Device, irp: Irp, queue: Option<Queue>) -> NtStatus {
+fn make_request(
+    m: &mut Machine,
+    device: Device,
+    irp: Irp,
+    queue: Option<Queue>,
+    in_caller_context: Option<InCallerContext>,
+) -> NtStatus {
     if let Err(status) = m.allocation_point("FxRequest::_CreateForPackage") {
-        return complete_without_request(m, device, irp, queue, status);
+        return without_memory(m, device, irp, queue, status);
     }
     let mut fx = take_fx(m);
-    let body = fx.device(device);
-    let (in_caller_context, driver) = (body.in_caller_context, body.header.driver());
-    let request = Request::from_dispatch(&mut fx, driver, device, irp);
+    let driver = fx.device(device).header.driver();
+    let request = Request::from_dispatch(&mut fx, driver, device, Some(irp));
+    let reserves = queue.filter(|&queue| fx.queue(queue).has_reserve());
     request.mark_irp(m, irp);
+    if let Some(queue) = reserves
+        && !queue.allocate_resources(m, request, irp)
+    {
+        return queue.queue_with_reserved(m, irp);
+    }
     match (in_caller_context, queue) {
         (Some(callback), queue) => {
             // Whatever the driver does with it, the answer is STATUS_PENDING.
@@ -110,17 +121,15 @@ fn make_request(m: &mut Machine, device: Device, irp: Irp, queue: Option<Queue>)
     }
 }
 
-/// No memory for a request: the IRP is completed by the framework.
+/// No memory for a request: the IRP gets one that its queue has in reserve, or is completed by the framework. A reserved
+/// request does not go to EvtIoInCallerContext: it may come too late for that.
 #[cold]
-fn complete_without_request(
-    m: &mut Machine,
-    device: Device,
-    irp: Irp,
-    queue: Option<Queue>,
-    status: NtStatus,
-) -> NtStatus {
+fn without_memory(m: &mut Machine, device: Device, irp: Irp, queue: Option<Queue>, status: NtStatus) -> NtStatus {
     let driver = device.driver(m);
     trace(m, driver, &sites::REQUEST_NO_MEMORY, [status.0.into()]);
+    if let Some(queue) = queue.filter(|&queue| take_fx(m).queue(queue).has_reserve()) {
+        return queue.queue_with_reserved(m, irp);
+    }
     if device.kind(m) != DeviceKind::Filter || queue.is_some() {
         trace(m, driver, &sites::IO_NO_REQUEST, [status.0.into()]);
     }
@@ -132,7 +141,7 @@ fn complete_without_request(
 /// Source: S/inc/private/common/fxpkgio.hpp:128.
 pub fn queue_for(m: &mut Machine, device: Device, major: Major) -> Option<Queue> {
     let body = device.body(m);
-    let configured = body.configured[major as usize].filter(|_| is_io(major));
+    let configured = body.configured.get(major).filter(|_| is_io(major));
     configured.or(body.default_queue)
 }
 
@@ -147,7 +156,8 @@ pub fn is_io(major: Major) -> bool {
 ///
 /// Source: S/targets/general/fxiotargetself.cpp:75-175.
 pub fn dispatch_to_self(m: &mut Machine, device: Device, irp: Irp, queue: Queue) {
-    make_request(m, device, irp, Some(queue));
+    let in_caller_context = device.body(m).in_caller_context;
+    make_request(m, device, irp, Some(queue), in_caller_context);
 }
 
 /// Whether queues of a device can still be assigned. The error says whether it is a control device, whose driver has
@@ -198,7 +208,7 @@ impl Device {
             return Err(status);
         }
         let body = self.body(m);
-        let (default_queue, known) = (body.default_queue, body.configured[major as usize]);
+        let (default_queue, known) = (body.default_queue, body.configured.get(major));
         if default_queue == Some(queue) && !create {
             let status = STATUS_INVALID_DEVICE_REQUEST;
             trace(m, driver, &sites::IO_CONFIGURE_DEFAULT, [queue_handle, status.0.into()]);
@@ -214,7 +224,7 @@ impl Device {
             debug_break(m, driver);
             return Err(status);
         }
-        self.body(m).configured[major as usize] = Some(queue);
+        self.body(m).configured.set(major, queue);
         if !create {
             queue.0.protect(m);
         }
@@ -251,12 +261,12 @@ impl Device {
             trace(m, driver, site, [self.0.address(), status.0.into()]);
             return Err(status);
         }
-        let slot = &mut self.body(m).dynamic[major as usize];
-        if slot.is_some() {
+        let dynamic = &mut self.body(m).dynamic;
+        if dynamic.get(major).is_some() {
             trace(m, driver, &sites::IO_DYNAMIC_TWICE, [driver.object().handle(), major as u64, refused.0.into()]);
             return Err(refused);
         }
-        *slot = Some((callback, context.into()));
+        dynamic.set(major, (callback, context.into()));
         Ok(())
     }
 
@@ -278,10 +288,7 @@ impl Device {
         {
             return irp.complete_with(m, status, 0);
         }
-        let mut fx = take_fx(m);
-        let request = Request::from_dispatch(&mut fx, driver, self, irp);
-        request.mark_irp(m, irp);
-        queue.queue_request(m, request, irp)
+        make_request(m, self, irp, Some(queue), None)
     }
 
     fn verify_dispatch_to(self, m: &mut Machine, irp: Irp, queue: Queue) -> Result<(), NtStatus> {

@@ -36,7 +36,7 @@ pub use child_list::{
 pub use collection::Collection;
 pub use compliance::{Rule, RuleBroken};
 pub use device::{Device, DeviceInit, DeviceKind, Preprocess};
-pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload};
+pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload, ForwardProgressTest};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
 pub use framework::object_count;
 pub use io_package::{InCallerContext, WdmIrp, WdmIrpDispatch};
@@ -54,7 +54,10 @@ pub use pnp::identity::{DeviceText, PdoIds};
 pub use pnp::idle::IdleSettings;
 pub use pnp::states::{PnpState, PowerPolicyState, PowerState};
 pub use pnp::{DeviceState, FailedAction};
-pub use queue::{Dispatch, IoControl, Queue, QueueConfig, QueueEvent, QueueState, StopAction};
+pub use queue::{
+    AllocateResources, Dispatch, ExamineIrp, ForwardProgressAction, ForwardProgressPolicy, IoControl, Queue,
+    QueueConfig, QueueEvent, QueueState, StopAction,
+};
 pub use request::{Memory, Ownership, Request, RequestCancel, RequestParameters, Transfer};
 pub use string::WdfString;
 pub use sync::{SpinLock, WaitLock};
@@ -69,8 +72,8 @@ pub mod layer {
     pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
     pub use crate::object::{Allowed, Class, body_of, check_handle, create_general, peek_body};
     pub use crate::request::{
-        Parts, Release, create_on_stack, create_prepared, parts_of, peek_state, release_formatting, replace_irp,
-        reuse_irp,
+        Parts, Release, UpperState, create_on_stack, create_prepared, parts_of, peek_state, release_formatting,
+        replace_irp, reuse_irp,
     };
     pub use crate::trace::sites;
     pub use crate::verifier::{debug_break, passive_level, request_fatal_error, required, wdf_violation};

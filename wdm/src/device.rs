@@ -252,7 +252,7 @@ impl DeviceObject {
             data.extension = None;
             self.check_power_requests(m);
             m.devices.release(self.0);
-            m.names.forget_interfaces(self);
+            m.interfaces.forget(self);
         }
     }
 

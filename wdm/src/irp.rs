@@ -233,7 +233,7 @@ pub struct IrpData {
     pub mdl: Option<Span>,
     /// `UserBuffer`: the caller's own pointer.
     pub user_buffer: Option<Span>,
-    /// `Flags`: IRP_BUFFERED_IO 0x10, IRP_DEALLOCATE_BUFFER 0x20, IRP_INPUT_OPERATION 0x40.
+    /// `Flags`: IRP_PAGING_IO 0x02, IRP_BUFFERED_IO 0x10, IRP_DEALLOCATE_BUFFER 0x20, IRP_INPUT_OPERATION 0x40.
     pub flags: u32,
     /// `PendingReturned`, valid inside a completion routine.
     pub pending_returned: bool,
@@ -256,6 +256,8 @@ pub struct IrpData {
 }
 
 impl IrpData {
+    /// IRP_PAGING_IO: the memory manager moves pages.
+    pub const PAGING_IO: u32 = 0x02;
     /// IRP_BUFFERED_IO.
     pub const BUFFERED_IO: u32 = 0x10;
     /// IRP_DEALLOCATE_BUFFER.

@@ -18,6 +18,7 @@ mod enumeration;
 mod event;
 mod file;
 mod filter;
+mod interfaces;
 mod ioctl;
 mod irp;
 mod irql;

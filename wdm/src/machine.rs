@@ -8,6 +8,7 @@ use crate::allocation::AllocationPoints;
 use crate::build::BuiltRequest;
 use crate::device::{DeviceData, DriverData};
 use crate::file::FileData;
+use crate::interfaces::Interfaces;
 use crate::irp::{IoStatus, IrpData};
 use crate::memory::Block;
 use crate::names::Names;
@@ -42,6 +43,7 @@ pub struct Machine {
     pub(crate) cancel_lock_held: bool,
     pub(crate) error_log: Vec<LoggedError>,
     pub(crate) names: Names,
+    pub(crate) interfaces: Interfaces,
     pub(crate) pnp: PnpManager,
     pub(crate) power: PowerManager,
     pub(crate) schedule: Schedule,

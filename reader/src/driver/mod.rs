@@ -24,7 +24,7 @@ use vbus_wdf::{
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Control, DevNode, DeviceObject, Irp, Machine, NtStatus, Ticks, Timer};
 
-use crate::card::iso7816::Iso7816Card;
+use crate::card::iso7816::BuiltInCard;
 use crate::ioctl::{FILE_DEVICE_SMARTCARD, GUID_SMARTCARD_READER, IOCTL_VBUS_EXCHANGE};
 use crate::slot::{Inserted, Slot, SlotError, Slots};
 use crate::smclib::{
@@ -51,7 +51,7 @@ impl CardFactory {
 
     /// A built-in card with the reader's number in every reader.
     pub fn iso7816() -> CardFactory {
-        CardFactory::new(|number| Some(Iso7816Card::new(number).into()))
+        CardFactory::new(|number| Some(BuiltInCard::new(number).into()))
     }
 }
 
@@ -206,11 +206,10 @@ fn smartcard(device: Device) -> Smartcard {
 
 /// EvtCleanupCallback of the device.
 fn device_cleanup(m: &mut Machine, object: vbus_wdf::Object) {
-    let slot = Slot::all(m).into_iter().find(|slot| slot.device(m).is_some_and(|device| device.object() == object));
-    if let Some(slot) = slot {
-        if let Some(device) = slot.device(m) {
-            smartcard(device).exit(m);
-        }
+    let slot = object.context::<Reader>(m).slot;
+    // A device that failed early has none.
+    if let Some(device) = slot.device(m) {
+        smartcard(device).exit(m);
         Slots::forget(m, slot);
     }
 }

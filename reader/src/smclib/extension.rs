@@ -171,9 +171,9 @@ pub struct CardCapabilities {
 impl Default for CardCapabilities {
     fn default() -> Self {
         CardCapabilities {
-            atr: Vec::with_capacity(super::ATR_LENGTH),
+            atr: Vec::new(),
             parameters: Parameters::default(),
-            historical_chars: Vec::with_capacity(15),
+            historical_chars: Vec::new(),
             etu: 0,
             gt: 0,
             wt: 0,
@@ -368,11 +368,9 @@ impl Smartcard {
             return Err(STATUS_UNSUCCESSFUL);
         }
         for buffer in [&mut extension.smartcard_request, &mut extension.smartcard_reply] {
+            // The memory itself comes with the first transmission, and stays: most readers of a large bus have none.
             buffer.size = buffer.size.max(MIN_BUFFER_SIZE);
-            buffer.bytes.reserve(MIN_BUFFER_SIZE);
         }
-        extension.command.reserve(MIN_BUFFER_SIZE);
-        extension.answer.reserve(MIN_BUFFER_SIZE);
         extension.os_data = Some(Box::default());
         Ok(())
     }

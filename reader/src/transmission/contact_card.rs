@@ -46,7 +46,7 @@ impl<C: Card> ContactCard<C> {
         ContactCard {
             card,
             phase: Phase::Deaf,
-            atr: Vec::with_capacity(33),
+            atr: Vec::new(),
             parameters,
             offered: 1,
             default_protocol: 0,
@@ -55,7 +55,7 @@ impl<C: Card> ContactCard<C> {
             t0: t0::Chip::default(),
             t0_style: t0::Style::default(),
             t1: t1::Chip::new(parameters.edc, parameters.ifsc),
-            response: Vec::with_capacity(300),
+            response: Vec::new(),
             owed: Ticks(0),
             granted: Ticks(0),
             fault: None,

@@ -43,8 +43,8 @@ impl Line {
         Line {
             timing: Timing::at_reset(clock_khz),
             charged,
-            sent: Signal::with_room(),
-            heard: Signal::with_room(),
+            sent: Signal::new(),
+            heard: Signal::new(),
             recording: None,
         }
     }

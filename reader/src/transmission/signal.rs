@@ -19,11 +19,6 @@ impl Signal {
         Signal::default()
     }
 
-    /// Room for the longest T=1 block and for a T=0 answer, so that none of them makes it grow.
-    pub fn with_room() -> Signal {
-        Signal { bytes: Vec::with_capacity(300), ..Signal::default() }
-    }
-
     /// Makes it silence again.
     pub fn clear(&mut self) {
         self.bytes.clear();

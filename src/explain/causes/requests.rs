@@ -151,6 +151,23 @@ pub(super) static TABLE: &[Cause] = &[
         ..Cause::DEFAULT
     },
     Cause {
+        id: "forward-reserved",
+        title: "a reserved request was forwarded to the parent's queue",
+        call: "WdfRequestForwardToParentDeviceIoQueue",
+        status: Some(STATUS_INVALID_DEVICE_REQUEST),
+        sites: &[&sites::FORWARD_RESERVED],
+        verifier_only: true,
+        why: &[
+            "the child's queue keeps this request for when memory is short and uses it again; it cannot become the parent's",
+        ],
+        help: &[
+            "handle a request that WdfRequestIsReserved says it of in the child, and give the parent's queue a forward progress \
+             policy of its own",
+        ],
+        source: "S/irphandlers/io/fxioqueue.cpp:1552-1563",
+        ..Cause::DEFAULT
+    },
+    Cause {
         id: "requeue-not-manual",
         title: "a request was put back into a queue that is not manual",
         call: "WdfRequestRequeue",
@@ -193,6 +210,39 @@ pub(super) static TABLE: &[Cause] = &[
              not called for it",
         ],
         source: "S/irphandlers/io/fxpkgio.cpp:166-300, S/irphandlers/io/fxioqueue.cpp:3135",
+        ..Cause::DEFAULT
+    },
+    Cause {
+        id: "no-memory-for-request",
+        title: "there was no memory for a request, and its queue has none in reserve",
+        call: "the framework's own dispatching",
+        status: Some(STATUS_INSUFFICIENT_RESOURCES),
+        sites: &[&sites::IO_NO_REQUEST, &sites::GENERAL_NO_REQUEST],
+        why: &[
+            "the framework makes a WDFREQUEST for every IRP that comes; without memory for it the IRP fails before the driver hears of \
+             it",
+        ],
+        help: &[
+            "a device that memory itself depends on, as one that is paged to, assigns its queue a forward progress policy \
+             (WdfIoQueueAssignForwardProgressPolicy): reserved requests for reads, writes and controls. A create has none",
+        ],
+        source: "S/irphandlers/io/fxpkgio.cpp:402-424, S/irphandlers/general/fxpkggeneral.cpp:1061-1070",
+        ..Cause::DEFAULT
+    },
+    Cause {
+        id: "reserve-refused",
+        title: "there was no memory for a request, and its queue's policy keeps the reserved ones for others",
+        call: "the framework's own dispatching",
+        sites: &[&sites::PROGRESS_FAILS, &sites::PROGRESS_INVALID_ACTION],
+        why: &[
+            "a queue with WdfIoForwardProgressReservedPolicyPagingIO has reserved requests for IRPs with IRP_PAGING_IO only, one with \
+             UseExamine for those that the driver's EvtIoWdmIrpForForwardProgress says it of; the others fail",
+        ],
+        help: &[
+            "if this IRP has to go on: return WdfIoForwardProgressActionUseReservedRequest for it, or use the policy \
+             AlwaysUseReservedRequest. No other value than that and WdfIoForwardProgressActionFailRequest is an answer",
+        ],
+        source: "S/irphandlers/io/km/fxioqueuekm.cpp:353-416",
         ..Cause::DEFAULT
     },
 ];

@@ -17,10 +17,10 @@ impl Body {
     /// second.
     pub(super) fn mark_description_missing(&mut self, id: Id) {
         let Some(entry) = self.entries.get_mut(id) else { return };
-        if !self.modifications.contains(&id) {
+        if !self.modifications.contains(id) {
             entry.modification = Modification::RemoveNotify;
             entry.found_in_last_scan = false;
-            self.modifications.push(id);
+            self.modifications.push(id, entry.child);
         }
     }
 
@@ -33,7 +33,7 @@ impl Body {
         if is_static {
             entry.modification = Modification::NeedsPnpRemoval;
         }
-        self.modifications.retain(|&known| known != id);
+        self.modifications.remove(id);
         true
     }
 }
@@ -82,17 +82,15 @@ impl ChildList {
         }
         trace(m, driver, &sites::CHILDREN_MODIFY_BEGIN, [handle]);
         let body = self.body(m);
-        for id in std::mem::take(&mut body.modifications) {
+        for id in body.modifications.iter() {
             if let Some(entry) = body.entries.get_mut(id)
                 && entry.modification == Modification::RemoveNotify
             {
                 entry.modification = Modification::Remove;
             }
-            body.modifications.push(id);
         }
         let mut invalidate = false;
-        while !self.body(m).modifications.is_empty() {
-            let id = self.body(m).modifications.remove(0);
+        while let Some(id) = self.body(m).modifications.pop_oldest() {
             invalidate |= self.commit(m, id, freed);
         }
         if invalidate {
@@ -106,10 +104,11 @@ impl ChildList {
         let driver = self.driver(m);
         let Some(&entry) = self.body(m).entry(id) else { return false };
         trace(m, driver, &sites::CHILD_ENTRY, [entry.pool_address(), entry.modification as u64]);
+        let mut forgotten = false;
         let description = match entry.modification {
             Modification::Insert => {
                 trace(m, driver, &sites::CHILD_TO_INSTANTIATE, [entry.pool_address()]);
-                self.body(m).descriptions.push(id);
+                self.body(m).descriptions.push(id, entry.child);
                 Description::PresentNeedsInstantiation
             }
             Modification::Remove => {
@@ -122,8 +121,9 @@ impl ChildList {
                     }
                     None => {
                         trace(m, driver, &sites::CHILD_NEVER_REPORTED, [entry.pool_address()]);
-                        self.body(m).descriptions.retain(|&known| known != id);
+                        self.body(m).descriptions.remove(id);
                         freed.push(id);
+                        forgotten = true;
                         entry.description
                     }
                 }
@@ -133,7 +133,7 @@ impl ChildList {
         if let Some(entry) = self.body(m).entries.get_mut(id) {
             (entry.modification, entry.description) = (Modification::Unspecified, description);
         }
-        !freed.contains(&id)
+        !forgotten
     }
 
     /// IoInvalidateDeviceRelations for the bus.

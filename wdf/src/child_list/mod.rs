@@ -7,6 +7,7 @@
 
 mod changes;
 mod entry;
+mod order;
 mod relations;
 mod removal;
 mod scan;
@@ -26,6 +27,7 @@ use crate::trace::sites;
 use crate::verifier::debug_break;
 
 use entry::{Description, Entry, Modification};
+use order::Order;
 
 /// A WDFCHILDLIST.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,9 +80,9 @@ struct Body {
     config: Option<ChildListConfig>,
     entries: Slab<Entry>,
     /// What the bus says of its children, in the order in which they came.
-    descriptions: Vec<Id>,
+    descriptions: Order,
     /// What is to be changed in that once the list is free.
-    modifications: Vec<Id>,
+    modifications: Order,
     state: ListState,
     scans: i32,
     /// Something changed during a scan: the PnP manager hears of it when that is over.
@@ -92,17 +94,12 @@ impl Body {
         self.entries.get(id)
     }
 
-    /// The newest entry for a child in one of the two orders.
-    fn search(&self, order: &[Id], child: u64) -> Option<Id> {
-        order.iter().rev().copied().find(|&id| self.entry(id).is_some_and(|entry| entry.child == child))
-    }
-
     fn modification_of(&self, child: u64) -> Option<Id> {
-        self.search(&self.modifications, child)
+        self.modifications.newest(child)
     }
 
     fn description_of(&self, child: u64) -> Option<Id> {
-        self.search(&self.descriptions, child)
+        self.descriptions.newest(child)
     }
 }
 
@@ -134,8 +131,8 @@ fn create_list(m: &mut Machine, device: Device, config: Option<ChildListConfig>)
         device,
         config,
         entries: Slab::default(),
-        descriptions: Vec::new(),
-        modifications: Vec::new(),
+        descriptions: Order::default(),
+        modifications: Order::default(),
         state: ListState::Unlocked,
         scans: 0,
         invalidation_needed: false,
@@ -245,7 +242,7 @@ impl ChildList {
         let (id, entry) = body.entries.take();
         *entry = Entry { child, address, place: Some(place), found_in_last_scan: true, ..Entry::default() };
         entry.modification = Modification::Insert;
-        body.modifications.push(id);
+        body.modifications.push(id, child);
         if self.is_static(m)
             && let Some(device) = Device::from_word(child)
         {
@@ -271,12 +268,12 @@ impl ChildList {
         let driver = self.driver(m);
         trace(m, driver, &sites::CHILD_ALL_ENTER, [self.0.handle()]);
         let body = self.body(m);
-        for &id in &body.modifications {
+        for id in body.modifications.iter() {
             if let Some(entry) = body.entries.get_mut(id).filter(|entry| entry.modification == Modification::Insert) {
                 entry.found_in_last_scan = true;
             }
         }
-        for &id in &body.descriptions {
+        for id in body.descriptions.iter() {
             let Some(entry) = body.entries.get_mut(id).filter(|entry| entry.is_present()) else { continue };
             if entry.modification != Modification::Remove {
                 entry.found_in_last_scan = true;
@@ -336,14 +333,14 @@ impl ChildList {
     /// The identifications of the children that are present, in the order in which they came.
     pub fn present_children(self, m: &mut Machine) -> Vec<u64> {
         let body = self.body(m);
-        let present = |&id: &Id| body.entry(id).filter(|entry| entry.is_present()).map(|entry| entry.child);
+        let present = |id: Id| body.entry(id).filter(|entry| entry.is_present()).map(|entry| entry.child);
         body.descriptions.iter().filter_map(present).collect()
     }
 
     /// The devices of the children that have one, whether they are present or on their way out.
     pub(crate) fn devices(self, m: &mut Machine) -> Vec<Device> {
         let body = self.body(m);
-        let device = |&id: &Id| body.entry(id).filter(|entry| !entry.delete_on_scan_end)?.device;
+        let device = |id: Id| body.entry(id).filter(|entry| !entry.delete_on_scan_end)?.device;
         body.descriptions.iter().filter_map(device).collect()
     }
 

@@ -49,19 +49,19 @@ impl ChildList {
     /// How many children there are to report, and whether any is missing.
     fn count(self, m: &mut Machine) -> (usize, bool) {
         let (mut present, mut missing) = (0, false);
-        for entry in self.described(m) {
+        let body = self.body(m);
+        let mut not_present = Vec::new();
+        for entry in body.descriptions.iter().filter_map(|id| body.entry(id)) {
             present += usize::from(entry.is_present());
             if entry.description == Description::NotPresent {
-                self.trace_child(m, &entry, &sites::CHILD_NOT_PRESENT);
-                missing = true;
+                not_present.push(*entry);
             }
         }
+        for entry in not_present {
+            self.trace_child(m, &entry, &sites::CHILD_NOT_PRESENT);
+            missing = true;
+        }
         (present, missing)
-    }
-
-    fn described(self, m: &mut Machine) -> Vec<Entry> {
-        let body = self.body(m);
-        body.descriptions.iter().filter_map(|&id| body.entry(id).copied()).collect()
     }
 
     fn trace_child(self, m: &mut Machine, entry: &Entry, site: &'static Site) {
@@ -81,7 +81,7 @@ impl ChildList {
     }
 
     fn report_only_missing(self, m: &mut Machine) {
-        for id in self.body(m).descriptions.clone() {
+        for id in self.body(m).descriptions.snapshot() {
             self.report_missing(m, id);
         }
     }
@@ -100,7 +100,7 @@ impl ChildList {
     fn report(self, m: &mut Machine, relations: &mut Vec<DeviceObject>) -> bool {
         let driver = self.driver(m);
         let mut again = false;
-        for id in self.body(m).descriptions.clone() {
+        for id in self.body(m).descriptions.snapshot() {
             let Some(&entry) = self.body(m).entry(id) else { continue };
             let device = match entry.description {
                 Description::PresentNeedsInstantiation => {
@@ -179,7 +179,7 @@ impl ChildList {
             return self.process_modifications(m);
         };
         let body = self.body(m);
-        body.modifications.retain(|&known| known != id);
+        body.modifications.remove(id);
         if let Some(entry) = body.entries.get_mut(id) {
             entry.description = Description::ReportedMissing;
         }
@@ -191,7 +191,7 @@ impl ChildList {
     /// InvokeReportedMissingCallback: EvtDeviceReportedMissing, once the answer is made.
     pub(crate) fn tell_of_missing(self, m: &mut Machine) {
         self.body(m).state = ListState::LockedForEnum;
-        for id in self.body(m).descriptions.clone() {
+        for id in self.body(m).descriptions.snapshot() {
             let Some(entry) = self.body(m).entries.get_mut(id) else { continue };
             if std::mem::take(&mut entry.tell_missing)
                 && let Some(device) = entry.device

@@ -16,19 +16,19 @@ impl ChildList {
     pub(crate) fn parent_is_gone(self, m: &mut Machine) {
         let body = self.body(m);
         let mut freed = Vec::new();
-        for id in body.modifications.clone() {
+        for id in body.modifications.snapshot() {
             if body.mark_modification_missing(id) {
                 freed.push(id);
             }
         }
-        for id in body.descriptions.clone() {
+        for id in body.descriptions.snapshot() {
             if body.entry(id).is_some_and(Entry::is_present) {
                 body.mark_description_missing(id);
             }
         }
         self.process(m, &mut freed);
         let body = self.body(m);
-        for &id in &body.descriptions {
+        for id in body.descriptions.iter() {
             if let Some(entry) = body.entries.get_mut(id)
                 && entry.description == Description::NotPresent
             {
@@ -47,7 +47,7 @@ impl ChildList {
         self.process(m, &mut freed);
         self.set_state(m, ListState::LockedForParentRemove);
         while let Some((id, entry)) = self.next_to_remove(m) {
-            self.body(m).descriptions.retain(|&known| known != id);
+            self.body(m).descriptions.remove(id);
             let Some(child) = entry.device else { continue };
             let pdo = child.device_object(m).address();
             trace(m, driver, &sites::CHILD_REMOVING, [entry.pool_address(), child.object().handle(), pdo]);
@@ -61,7 +61,7 @@ impl ChildList {
 
     fn next_to_remove(self, m: &mut Machine) -> Option<(Id, Entry)> {
         let body = self.body(m);
-        let mut described = body.descriptions.iter().filter_map(|&id| Some((id, *body.entry(id)?)));
+        let mut described = body.descriptions.iter().filter_map(|id| Some((id, *body.entry(id)?)));
         described.find(|(_, entry)| !entry.surprise_removed)
     }
 
@@ -83,7 +83,7 @@ impl ChildList {
         }
         entry.description = Description::Unspecified;
         if !walked {
-            body.descriptions.retain(|&known| known != id);
+            body.descriptions.remove(id);
             return true;
         }
         entry.delete_on_scan_end = true;
@@ -97,13 +97,13 @@ impl ChildList {
     pub(crate) fn forget_child(self, m: &mut Machine, id: Id) {
         let walked = self.is_walked(m);
         let body = self.body(m);
-        if walked && body.descriptions.contains(&id) {
+        if walked && body.descriptions.contains(id) {
             if let Some(entry) = body.entries.get_mut(id) {
                 entry.delete_on_scan_end = true;
             }
             return;
         }
-        body.descriptions.retain(|&known| known != id);
+        body.descriptions.remove(id);
         self.free(m, vec![id]);
     }
 

@@ -69,7 +69,7 @@ impl ChildList {
         self.count_scan(m, 1, &sites::CHILD_SCAN_BEGIN);
         let body = self.body(m);
         let Body { entries, descriptions, modifications, .. } = body;
-        for &id in descriptions.iter().chain(&*modifications) {
+        for id in descriptions.iter().chain(modifications.iter()) {
             if let Some(entry) = entries.get_mut(id) {
                 entry.found_in_last_scan = false;
             }
@@ -109,7 +109,7 @@ impl ChildList {
 
     fn sweep_modifications(self, m: &mut Machine, freed: &mut Vec<Id>) {
         let driver = self.driver(m);
-        for id in self.body(m).modifications.clone() {
+        for id in self.body(m).modifications.snapshot() {
             let Some(&entry) = self.body(m).entry(id) else { continue };
             let arguments = [entry.pool_address(), entry.modification as u64, entry.description as u64];
             trace(m, driver, &sites::CHILD_SCAN_MODIFIED, arguments);
@@ -121,10 +121,10 @@ impl ChildList {
 
     fn sweep_descriptions(self, m: &mut Machine, freed: &mut Vec<Id>) {
         let driver = self.driver(m);
-        for id in self.body(m).descriptions.clone() {
+        for id in self.body(m).descriptions.snapshot() {
             let Some(&entry) = self.body(m).entry(id) else { continue };
             if entry.delete_on_scan_end {
-                self.body(m).descriptions.retain(|&known| known != id);
+                self.body(m).descriptions.remove(id);
                 freed.push(id);
             } else if entry.is_present() && !entry.found_in_last_scan {
                 match entry.device {
@@ -177,10 +177,11 @@ impl ChildList {
         }
         let body = self.body(m);
         if !iteration.descriptions_done {
-            let from =
-                iteration.at.and_then(|at| body.descriptions.iter().position(|&id| id == at)).map_or(0, |at| at + 1);
-            let matching = |&&id: &&Id| body.entry(id).is_some_and(|entry| iteration.which.matches(entry.description));
-            let found = body.descriptions.get(from..).unwrap_or_default().iter().find(matching).copied();
+            let matching = |&id: &Id| body.entry(id).is_some_and(|entry| iteration.which.matches(entry.description));
+            let found = match iteration.at {
+                Some(at) => body.descriptions.after(at).find(matching),
+                None => body.descriptions.iter().find(matching),
+            };
             if let Some(entry) = found.and_then(|id| body.entry(id)) {
                 iteration.at = found;
                 let state = entry.device.map_or(ChildState::NotCreatedYet, ChildState::Created);
@@ -189,7 +190,7 @@ impl ChildList {
             iteration.descriptions_done = true;
         }
         if iteration.which.contains(Which::PENDING) {
-            let pending = |&id: &Id| body.entry(id).filter(|entry| entry.modification == Modification::Insert);
+            let pending = |id: Id| body.entry(id).filter(|entry| entry.modification == Modification::Insert);
             if let Some(entry) = body.modifications.iter().filter_map(pending).nth(iteration.pending_seen) {
                 iteration.pending_seen += 1;
                 let state = ChildState::NotCreatedYet;

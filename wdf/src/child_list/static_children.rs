@@ -138,7 +138,7 @@ impl ChildList {
         }
         let mut after = previous.is_none();
         let described = body.descriptions.iter().filter(|_| which.contains(Which::PRESENT));
-        for &id in described {
+        for id in described {
             let Some(entry) = body.entry(id).filter(|entry| !entry.delete_on_scan_end) else { continue };
             let device = Device::from_word(entry.child);
             if after && which.matches(entry.description) {
@@ -147,7 +147,7 @@ impl ChildList {
             after |= device == previous;
         }
         let pending = body.modifications.iter().filter(|_| which.contains(Which::PENDING));
-        for &id in pending {
+        for id in pending {
             let Some(entry) = body.entry(id).filter(|entry| !entry.delete_on_scan_end) else { continue };
             let device = Device::from_word(entry.child);
             if after && entry.modification == super::Modification::Insert {

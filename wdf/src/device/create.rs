@@ -59,7 +59,7 @@ impl DeviceInit {
         let (driver, kind) = (self.driver, device.kind(m));
         trace(m, driver, &sites::IO_CONSTRUCTED, [device.package().address()]);
         pnp::package_created(m, device);
-        let has_preprocess = self.preprocess.iter().any(Option::is_some);
+        let has_preprocess = !self.preprocess.is_empty();
         let extra = i8::from(has_preprocess) + i8::from(self.takes_remove_lock()) + i8::from(self.self_target);
         m[device_object].stack_size = m[device_object].stack_size.wrapping_add(extra);
         device.body(m).files_share_lock = self.files.shares_lock(m, device)?;
@@ -154,6 +154,8 @@ impl DeviceInit {
     ) -> Result<Device, NtStatus> {
         let driver = self.driver;
         m.allocation_point("FxDevice::_Create")?;
+        // KeQueryTickCount, whose low half is kept.
+        let random_seed = (m.now().0 / TICK) as u32;
         let lower_stack_size = place.lower.map_or(0, |lower| m[lower].stack_size);
         let inherited = fx(m).drivers.get(driver.id()).map(|body| body.constraints).unwrap_or_default();
         let (id, body) = fx_mut(m).devices.take();
@@ -171,13 +173,14 @@ impl DeviceInit {
             lower: place.lower,
             pdo: place.pdo,
             parent: place.parent,
-            preprocess: self.preprocess,
+            preprocess: self.preprocess.clone(),
             remove_lock_for_io: self.takes_remove_lock(),
             self_target: self.self_target,
             forward_to_parent: self.forward_to_parent,
             lower_stack_size,
             callbacks: self.callbacks,
             in_caller_context: self.in_caller_context,
+            random_seed,
             shutdown: self.shutdown,
             files: self.files,
             exclusive: self.exclusive,
@@ -219,6 +222,9 @@ impl DeviceInit {
         }
     }
 }
+
+/// The time between two ticks of the system clock, in units of 100 ns.
+const TICK: u64 = 156_250;
 
 /// Where a new device belongs.
 #[derive(Default)]

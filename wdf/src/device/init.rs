@@ -4,6 +4,7 @@ use vbus_wdm::{DeviceObject, Id, IoType, Irp, Machine, Major, NtStatus};
 
 use crate::child_list::{ChildList, ChildListConfig, CreateChild};
 use crate::device::Device;
+use crate::device::per_major::PerMajor;
 use crate::driver::Driver;
 use crate::file::FileConfig;
 use crate::io_package::InCallerContext;
@@ -30,7 +31,7 @@ pub struct DeviceInit {
     pub(crate) filter: bool,
     pub(crate) io_type: IoType,
     pub(crate) exclusive: bool,
-    pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
+    pub(crate) preprocess: PerMajor<Preprocess>,
     pub(crate) remove_lock_for_io: bool,
     pub(crate) self_target: bool,
     pub(crate) forward_to_parent: bool,
@@ -53,7 +54,7 @@ impl DeviceInit {
             filter: false,
             io_type: IoType::Buffered,
             exclusive: false,
-            preprocess: [None; Major::COUNT],
+            preprocess: PerMajor::default(),
             remove_lock_for_io: false,
             self_target: false,
             forward_to_parent: false,
@@ -128,7 +129,7 @@ impl DeviceInit {
     ///
     /// Source: S/core/fxdevice.cpp:479-488.
     pub fn preprocess(mut self, major: Major, callback: Preprocess) -> DeviceInit {
-        self.preprocess[major as usize] = Some(callback);
+        self.preprocess.set(major, callback);
         self
     }
 

@@ -3,12 +3,14 @@
 mod create;
 pub(crate) mod end;
 mod init;
+mod per_major;
 pub(crate) mod targets;
 
 pub use init::{DeviceInit, Preprocess};
+use per_major::PerMajor;
 use targets::DeviceTargets;
 
-use vbus_wdm::{BusInformation, Context, DeviceObject, FileObject, Id, IoType, Irp, Machine, Major, NtStatus};
+use vbus_wdm::{BusInformation, Context, DeviceObject, FileObject, Id, IoType, Irp, Machine, NtStatus};
 
 use crate::child_list::ChildList;
 use crate::dispatch;
@@ -70,11 +72,13 @@ pub(crate) struct DeviceBody {
     pub(crate) parent: Option<Device>,
     pub(crate) default_queue: Option<Queue>,
     /// Queues that were configured for a major function.
-    pub(crate) configured: [Option<Queue>; Major::COUNT],
+    pub(crate) configured: PerMajor<Queue>,
     pub(crate) queues: Vec<Queue>,
     /// What looks at IRPs of a major function before they become requests.
-    pub(crate) dynamic: [Option<(WdmIrpDispatch, Context)>; Major::COUNT],
+    pub(crate) dynamic: PerMajor<(WdmIrpDispatch, Context)>,
     pub(crate) in_caller_context: Option<InCallerContext>,
+    /// Where the random numbers of [`crate::ForwardProgressTest::FailRandom`] are.
+    pub(crate) random_seed: u32,
     /// EvtDeviceShutdownNotification.
     pub(crate) shutdown: Option<Notice>,
     pub(crate) files: FileConfig,
@@ -87,7 +91,7 @@ pub(crate) struct DeviceBody {
     /// A control device that its driver deleted.
     pub(crate) deleted: bool,
     pub(crate) exclusive: bool,
-    pub(crate) preprocess: [Option<Preprocess>; Major::COUNT],
+    pub(crate) preprocess: PerMajor<Preprocess>,
     pub(crate) remove_lock_for_io: bool,
     /// WdfDeviceInitAllowSelfIoTarget.
     pub(crate) self_target: bool,

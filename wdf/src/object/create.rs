@@ -72,7 +72,11 @@ impl Object {
         if passive {
             header.mark_passive_callbacks();
         }
-        header.contexts.extend(slot);
+        if let Some(slot) = slot {
+            // Nearly every object has one.
+            header.contexts.reserve_exact(1);
+            header.contexts.push(slot);
+        }
         let driver = header.driver();
         if tracked {
             self.header(m).marks.traced = driver.tracks_handles(m);

@@ -244,8 +244,10 @@ impl Object {
     pub fn release(self, m: &mut Machine) {
         let header = self.header(m);
         header.references -= 1;
-        if header.references == 0 {
-            self.final_release(m);
+        match header.references {
+            0 => self.final_release(m),
+            1 if self.kind == Kind::Request => request::one_reference_left(m, self),
+            _ => {}
         }
     }
 

@@ -44,7 +44,10 @@ impl Device {
         if self.body(m).pdo_known {
             self.register(m, &mut interface)?;
         }
-        self.body(m).interfaces.push(interface);
+        // Few devices have a second.
+        let interfaces = &mut self.body(m).interfaces;
+        interfaces.reserve_exact(1);
+        interfaces.push(interface);
         Ok(())
     }
 

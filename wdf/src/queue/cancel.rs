@@ -66,6 +66,7 @@ impl Queue {
 
     /// FlushByFileObject, at IRP_MJ_CLEANUP: cancels what waits for this file.
     pub(crate) fn cancel_waiting_of_file(self, m: &mut Machine, file: FileObject) {
+        self.purge_pended(m, Some(file));
         let waiting: Vec<Request> = self.body(m).waiting.iter().copied().collect();
         for request in waiting {
             if self.body(m).waiting.contains(&request) && request.file_of_irp(m) == Some(file) {

@@ -5,6 +5,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Machine, NtStatus};
 
+use super::forward_progress::cancel_irps;
 use super::{Dispatch, Queue, QueueEvent};
 use crate::compliance::{Act, comply};
 use crate::driver::Driver;
@@ -184,12 +185,15 @@ impl Queue {
         self.accept(m);
         if cancel {
             let now: Vec<Request> = self.body(m).waiting.iter().copied().collect();
+            let pended = self.take_all_pended(m, None);
             self.cancel_all(m, &IDLE, Some(&now));
+            cancel_irps(m, pended);
         }
         self.dispatch_events(m, None);
     }
 
-    /// QueuePurge, which is also what drains.
+    /// QueuePurge, which is also what drains. IRPs that wait for a reserved request are cancelled in either case; but
+    /// whichever gets one before, because a request that is cancelled here frees it, is refused by the queue.
     pub(super) fn empty(self, m: &mut Machine, cancel: bool, done: Option<(QueueEvent, Context)>) {
         self.refuse_deleted(m, &sites::QUEUE_PURGE_DELETED);
         let body = self.body(m);
@@ -202,6 +206,7 @@ impl Queue {
             body.cancel_dispatched = true;
             self.cancel_all(m, &PURGE, None);
         }
+        self.purge_pended(m, None);
         self.dispatch_events(m, None);
     }
 

@@ -172,6 +172,8 @@ impl Request {
             trace(m, driver, &sites::FORWARD_PARENT_TO_ITSELF, [source.0.handle(), code]);
         } else if other != parent {
             trace(m, driver, &sites::FORWARD_NOT_PARENT, [other.0.handle(), code]);
+        } else if self.is_reserved(m) {
+            trace(m, driver, &sites::FORWARD_RESERVED, [self.0.handle(), other.0.handle(), code]);
         } else if !device.forwards_to_parent(m) {
             trace(m, driver, &sites::FORWARD_NOT_ALLOWED, [device.0.handle(), code]);
         } else {

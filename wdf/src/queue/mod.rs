@@ -8,6 +8,7 @@ mod constraints;
 mod control;
 mod deliver;
 mod forward;
+mod forward_progress;
 mod power;
 mod present;
 mod take;
@@ -27,6 +28,8 @@ pub(crate) use cancel::cancelled_while_waiting;
 use config::Callbacks;
 pub use config::{Dispatch, IoControl, QueueConfig};
 use constraints::Deferred;
+use forward_progress::Reserve;
+pub use forward_progress::{AllocateResources, ExamineIrp, ForwardProgressAction, ForwardProgressPolicy};
 use power::PowerState;
 pub use power::StopAction;
 pub(crate) use power::{Acknowledged, POWER_STATES};
@@ -104,6 +107,8 @@ pub(crate) struct QueueBody {
     signalled: bool,
     /// How many DispatchEvents loops are on the call stack.
     depth: u32,
+    /// What it has for when there is no memory for requests.
+    reserve: Option<Box<Reserve>>,
     /// A thread that could not call the driver left it to another, which is to look once more if it came meanwhile.
     deferred: Deferred,
     dispatch_again: bool,

@@ -321,18 +321,21 @@ impl Queue {
         }
     }
 
-    /// The queue is deleted, with its device: everything goes, and this waits for what the driver still has.
+    /// The queue is deleted, with its device: everything goes, and this waits for what the driver still has, and for its
+    /// callbacks. A driver that deletes a queue in one of that queue's own waits for itself.
     ///
-    /// Source: S/irphandlers/io/fxioqueue.cpp:470-590.
+    /// Source: S/irphandlers/io/fxioqueue.cpp:470-590, 2984-3008.
     pub(crate) fn dispose(self, m: &mut Machine) {
         self.empty(m, true, None);
         let device = self.device(m);
         device.body(m).queues.retain(|&queue| queue != self);
         self.dispatch_events(m, None);
         m.wait("the driver to complete the requests of a queue that is deleted", move |m| {
-            fx(m).queues.get(self.0.id).is_none_or(|body| body.driver_count == 0 && body.waiting.is_empty())
+            let queue = fx(m).queues.get(self.0.id);
+            queue.is_none_or(|body| body.depth == 0 && body.driver_count == 0 && body.waiting.is_empty())
         });
         self.body(m).deleted = true;
+        self.free_reserved(m);
     }
 }
 

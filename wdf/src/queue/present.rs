@@ -267,7 +267,7 @@ impl Queue {
 
     /// Puts a new request behind the waiting ones. Returns whether it waits: one that is cancelled already is
     /// completed.
-    fn keep(self, m: &mut Machine, request: Request) -> bool {
+    pub(super) fn keep(self, m: &mut Machine, request: Request) -> bool {
         match request.wait_in_queue(m, self) {
             Ok(()) => {
                 self.wait_last(m, request);

@@ -58,6 +58,7 @@ impl Request {
         let body = fx.request(self);
         let (driver, ownership, irp) = (body.header.driver(), body.ownership, body.irp);
         let (release, bare, can_complete) = (body.release.take(), body.header.is_bare(), body.can_complete);
+        let reserved = body.is_reserved();
         let address = irp.map_or(0, Irp::address);
         fx.trace(driver, line, [self.0.handle(), address, information, status.0.into()]);
         let verified = fx.verifier_on(driver);
@@ -68,7 +69,7 @@ impl Request {
         if verified {
             self.verify_completion(m, driver, irp, status);
         }
-        if verified || !bare || ownership != Ownership::FromIo {
+        if verified || !bare || reserved || ownership != Ownership::FromIo {
             self.body(m).completed = true;
         }
         self.take_back_copy(m, driver, irp);
@@ -79,8 +80,8 @@ impl Request {
         if let Some(release) = release {
             release(m, self);
         }
-        if !bare && ownership == Ownership::FromIo {
-            // Cleanup callbacks and the request's children go before its IRP is completed.
+        if !bare && !reserved && ownership == Ownership::FromIo {
+            // Cleanup callbacks and the request's children go before its IRP is completed. A reserved one keeps both.
             self.dispose_before_irp(m);
         }
         m[irp].io_status = IoStatus { status, information };
@@ -196,6 +197,15 @@ impl Request {
             queue.dispatch_events(m, None);
         }
         if !take_fx(m).end_request(self) {
+            self.end(m);
+        }
+    }
+
+    #[cold]
+    fn end(self, m: &mut Machine) {
+        if self.is_reserved(m) {
+            self.0.release(m);
+        } else {
             self.0.delete_disposed(m);
         }
     }

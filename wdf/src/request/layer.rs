@@ -10,6 +10,14 @@ use crate::framework::fx;
 use crate::object::Object;
 use crate::queue::Queue;
 
+/// What the layer above keeps for each request.
+pub trait UpperState: Any + Send + Default {
+    /// The request is reserved, was completed, and is made ready for its next IRP.
+    ///
+    /// Source: S/core/fxrequestbase.cpp:259-296 (ClearFieldsForReuse).
+    fn clear_for_reuse(&mut self);
+}
+
 /// A request as the layer above works with it, found with one look.
 pub struct Parts<'m, T> {
     /// The request's IRP.
@@ -38,7 +46,7 @@ impl RequestBody {
     /// Takes the request apart; the layer's state is made when it is first asked for. Whoever calls this looks at one or
     /// two of the parts: inlined, it does not make the others.
     #[inline(always)]
-    pub(crate) fn parts<T: Any + Send + Default>(&mut self) -> Parts<'_, T> {
+    pub(crate) fn parts<T: UpperState>(&mut self) -> Parts<'_, T> {
         if self.upper_type != TypeId::of::<T>() {
             self.make_state::<T>();
         }
@@ -57,15 +65,20 @@ impl RequestBody {
     }
 
     #[cold]
-    fn make_state<T: Any + Send + Default>(&mut self) {
+    fn make_state<T: UpperState>(&mut self) {
         self.upper = Box::<T>::default();
         self.upper_type = TypeId::of::<T>();
+        self.clear_upper = |upper| {
+            if let Some(state) = upper.downcast_mut::<T>() {
+                state.clear_for_reuse();
+            }
+        };
     }
 }
 
 /// A request taken apart, for one look.
 #[inline]
-pub fn parts_of<T: Any + Send + Default>(m: &mut Machine, request: Request) -> Parts<'_, T> {
+pub fn parts_of<T: UpperState>(m: &mut Machine, request: Request) -> Parts<'_, T> {
     request.body(m).parts()
 }
 
@@ -104,7 +117,10 @@ impl Request {
         if let Some(irp) = self.body(m).irp.filter(|_| skipped) {
             m[irp].skip_current_location();
         }
-        if !self.body(m).header.is_bare() {
+        let body = self.body(m);
+        if body.is_reserved() {
+            body.completed = true;
+        } else if !body.header.is_bare() {
             self.dispose_before_irp(m);
         }
         let body = self.body(m);

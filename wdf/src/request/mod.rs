@@ -9,6 +9,7 @@ mod mdl;
 mod memory;
 mod probe;
 mod query;
+mod reserved;
 mod reuse;
 mod verify;
 
@@ -28,9 +29,10 @@ use buffers::OwnBuffers;
 pub use buffers::Transfer;
 pub use cancel::RequestCancel;
 pub use create::{create_on_stack, create_prepared};
-pub use layer::{Parts, parts_of, peek_state, release_formatting, replace_irp};
+pub use layer::{Parts, UpperState, parts_of, peek_state, release_formatting, replace_irp};
 pub use memory::Memory;
 pub use query::RequestParameters;
+pub(crate) use reserved::one_reference_left;
 pub use reuse::reuse_irp;
 
 /// A WDFREQUEST.
@@ -101,9 +103,12 @@ pub(crate) struct RequestBody {
     cancelable: bool,
     /// EvtIoStop runs for it.
     in_io_stop: bool,
+    /// The queue whose reserved request it is.
+    reserved_for: Option<Queue>,
     /// What the layer above keeps for each request, and its type; it stays with the place.
     upper: Box<dyn Any + Send>,
     upper_type: TypeId,
+    clear_upper: fn(&mut (dyn Any + Send)),
     release: Option<Release>,
     discard: Option<Release>,
     /// How many formatted requests use this one's memories.
@@ -134,8 +139,10 @@ impl Default for RequestBody {
             cancel: None,
             cancelable: false,
             in_io_stop: false,
+            reserved_for: None,
             upper: Box::new(()),
             upper_type: TypeId::of::<()>(),
+            clear_upper: |_| {},
             release: None,
             discard: None,
             lent: 0,
@@ -153,7 +160,12 @@ impl RequestBody {
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
         let kept = self.release.is_some() || self.discard.is_some();
-        self.header.is_bare() && self.irp.is_none() && !kept && self.header.parent.is_none()
+        self.header.is_bare() && self.irp.is_none() && !kept && self.header.parent.is_none() && !self.is_reserved()
+    }
+
+    #[inline]
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.reserved_for.is_some()
     }
 
     #[inline]
@@ -179,6 +191,7 @@ impl RequestBody {
         self.cancel = None;
         self.cancelable = false;
         self.in_io_stop = false;
+        self.reserved_for = None;
         self.release = None;
         self.discard = None;
         self.lent = 0;
@@ -189,11 +202,12 @@ impl RequestBody {
 const REQUEST_WORD: usize = 3;
 
 impl Request {
-    /// The request that the framework makes for a dispatched IRP. It has no parent: it lives until it is completed.
+    /// The request that the framework makes for a dispatched IRP, or for one that comes later. It has no parent: it lives
+    /// until it is completed.
     #[inline]
-    pub(crate) fn from_dispatch(fx: &mut Fx<'_>, driver: Driver, device: Device, irp: Irp) -> Request {
+    pub(crate) fn from_dispatch(fx: &mut Fx<'_>, driver: Driver, device: Device, irp: Option<Irp>) -> Request {
         let (id, body) = fx.new_request();
-        body.initialize(driver, Some(irp), Ownership::FromIo);
+        body.initialize(driver, irp, Ownership::FromIo);
         body.device = Some(device);
         let request = Request(Object { kind: Kind::Request, id });
         if fx.tracks_handles(driver) {
@@ -302,6 +316,7 @@ pub(crate) fn disposed(m: &mut Machine, object: Object) {
 /// The last reference is gone: the framework's own IRP goes with the request.
 pub(crate) fn destroyed(m: &mut Machine, object: Object) {
     let request = Request(object);
+    request.not_in_reserve(m);
     layer::release_formatting(m, request);
     if let Some(discard) = request.body(m).discard.take() {
         discard(m, request);

@@ -163,13 +163,6 @@ impl Request {
         false
     }
 
-    /// `WdfRequestIsReserved`: never; memory for a request is never short, so no queue falls back on what it reserved.
-    pub fn is_reserved(self, m: &mut Machine) -> bool {
-        // Only the handle is looked at.
-        self.body(m);
-        false
-    }
-
     /// `WdfRequestGetRequestorProcessId`: 0 for a request that no program sent. Under the verifier asking a request that
     /// is completed is an error.
     pub fn requestor_process_id(self, m: &mut Machine) -> u32 {

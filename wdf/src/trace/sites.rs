@@ -183,6 +183,7 @@ sites! {
     FORWARD_NO_PARENT = Error TRACINGIO "FxIoQueue::Vf_VerifyForwardRequestToParent" "No parent device for WDFQUEUE 0x%p Device, %!STATUS!";
     FORWARD_PARENT_TO_ITSELF = Error TRACINGIO "FxIoQueue::Vf_VerifyForwardRequestToParent" "Cannot forward a request to the same WDFQUEUE 0x%p %!STATUS!";
     FORWARD_NOT_PARENT = Error TRACINGIO "FxIoQueue::Vf_VerifyForwardRequestToParent" "Cannot forward a request to a different WDFDEVICE 0x%p which is not the parent, %!STATUS!";
+    FORWARD_RESERVED = Error TRACINGIO "FxIoQueue::Vf_VerifyForwardRequestToParent" "Cannot forward reserved WDFREQUEST 0x%p to a parent WDFDEVICE 0x%p, %!STATUS!";
     FORWARD_NOT_ALLOWED = Error TRACINGIO "FxIoQueue::Vf_VerifyForwardRequestToParent" "WdfPdoInitSetForwardRequestToParent not called on WDFDEVICE 0x%p, %!STATUS!";
     FORWARD_TO_ITSELF = Error TRACINGIO "FxIoQueue::Vf_VerifyForwardRequest" "Cannot forward a request to the same WDFQUEUE 0x%p %!STATUS!";
     FORWARD_TO_OTHER_DEVICE = Error TRACINGIO "FxIoQueue::Vf_VerifyForwardRequest" "Cannot forward a request to a different WDFDEVICE 0x%p";
@@ -193,12 +194,23 @@ sites! {
     QUEUE_CALL_CANCELLED_ON_QUEUE = Information TRACINGIO "FxIoQueue::ProcessCancelledRequestsOnQueue" "Calling CanceledOnQueue routine for WDFREQUEST 0x%p on WDFQUEUE 0x%p";
     QUEUE_CANCELLED_WAITING = Warning TRACINGIO "FxIoQueue::CancelForQueue" "WDFREQUEST 0x%p was cancelled while on WDFQUEUE 0x%p";
     QUEUE_CALL_CANCEL = Information TRACINGIO "FxIoQueue::ProcessCancelledRequests" "Calling CancelRoutine routine for WDFREQUEST 0x%p on WDFQUEUE 0x%p";
+    RESERVED_NOT_CREATED = Error TRACINGIO "FxIoQueue::AllocateReservedRequest" "Failure to allocate request %!STATUS!";
+    RESERVED_REFUSED = Error TRACINGIO "FxIoQueue::AllocateReservedRequest" "Failure from m_IoReservedResourcesAllocate callback %!STATUS!";
+
+    // S/irphandlers/io/km/fxioqueuekm.cpp, S/irphandlers/io/fxioqueueapi.cpp: forward progress
+    PROGRESS_INVALID_ACTION = Error TRACINGIO "FxIoQueue::GetReservedRequest" "EvtIoExamineIrp callback on WDFQUEUE %p returned an invalid action %d, %!STATUS!";
+    PROGRESS_FAILS = Error TRACINGIO "FxIoQueue::GetReservedRequest" "Forward action on WDFQUEUE %p says that framework should fail the Irp %p, %!STATUS!";
+    PROGRESS_NO_CONTEXT = Error TRACINGIO "FxIoQueue::AssignForwardProgressPolicy" "Could not allocate memory for forward progress context %!STATUS!";
+    PROGRESS_TWICE = Error TRACINGIO "imp_WdfIoQueueAssignForwardProgressPolicy" "Queue is already configured for forward progress %!STATUS!";
+    PROGRESS_NO_EXAMINER = Error TRACINGIO "imp_WdfIoQueueAssignForwardProgressPolicy" "Examine callback can't be null for WdfIoForwardProgressReservedPolicyUseExamine  %!STATUS!";
+    PROGRESS_NO_REQUESTS = Error TRACINGIO "imp_WdfIoQueueAssignForwardProgressPolicy" "Need to have more than  0 reserved Requests %!STATUS!";
 
     // S/irphandlers/general/fxpkggeneral.cpp
     FILE_SCOPE_QUEUE = Error TRACINGDEVICE "FxPkgGeneral::ConfigureConstraints" "WdfSynchronizationScopeQueue is not allowed on FileObject, %!STATUS!";
     FILE_SCOPE_DEVICE = Error TRACINGDEVICE "FxPkgGeneral::ConfigureConstraints" "WdfSynchronizationScopeDevice or WdfSynchronizationScopeInheritFromParent allowed only if the parent WDFDEVICE 0x%p, ExecutionLevel is passive, %!STATUS!";
     GENERAL_NO_FILE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Could not create WDFFILEOBJECT for WDFDEVICE 0x%p, failing IRP_MJ_CREATE %!STATUS!";
     GENERAL_EXCLUSIVE = Error TRACINGIO "FxPkgGeneral::OnCreate" "Exclusive WDFDEVICE 0x%p, only one open handle is allowed";
+    GENERAL_NO_REQUEST = Error TRACINGIO "FxPkgGeneral::OnCreate" "Could not create request for WDFDEVICE 0x%p, %!STATUS!";
     GENERAL_NOT_QUEUED = Error TRACINGIO "FxPkgGeneral::OnCreate" "Couldn't forward request to the WDFQUEUE 0x%p, %!STATUS!";
     FILE_CREATE_WITHOUT = Verbose TRACINGIO "FxFileObject::_CreateFileObject" "WdfFileObjectWdfCanUseFsContexts is specified, but the Create IRP %p doesn't have a fileObject\n";
     FILE_NULL = Error TRACINGDEVICE "FxFileObject::_GetFileObjectFromWdm" "NULL passed for PFILE_OBJECT when FileObject support is requested in an I/O request";

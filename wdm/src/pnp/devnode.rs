@@ -73,6 +73,8 @@ pub(crate) struct NodeData {
     pub(super) pdo: Option<DeviceObject>,
     pub(super) parent: Option<DevNode>,
     pub(super) children: Vec<DevNode>,
+    /// The bus reported it when it was last asked (DNF_ENUMERATED).
+    pub(super) enumerated: bool,
     pub(super) state: NodeState,
     pub(super) problem: Option<Problem>,
     pub(super) info: DeviceInfo,
@@ -200,6 +202,12 @@ impl DevNode {
         }
     }
 
+    pub(super) fn set_enumerated(self, m: &mut Machine, enumerated: bool) {
+        if let Some(node) = self.data(m) {
+            node.enumerated = enumerated;
+        }
+    }
+
     pub(super) fn change_info(self, m: &mut Machine, change: impl FnOnce(&mut DeviceInfo)) {
         if let Some(node) = self.data(m) {
             change(&mut node.info);
@@ -223,6 +231,9 @@ impl DevNode {
     pub(super) fn forget(self, m: &mut Machine) {
         let Some(node) = m.pnp.nodes.get(self.0) else { return };
         let (parent, pdo) = (node.parent, node.pdo);
+        if let Some(parent) = parent {
+            m.pnp.paths.remove(parent, &node.info.instance_path, self);
+        }
         let siblings = match parent.and_then(|parent| m.pnp.nodes.get_mut(parent.0)) {
             Some(parent) => &mut parent.children,
             None => &mut m.pnp.roots,

@@ -63,17 +63,24 @@ impl DevNode {
         for &pdo in &reported {
             self.check_reported(m, pdo);
         }
-        let known: Vec<(DevNode, Option<DeviceObject>)> =
-            self.children(m).into_iter().map(|child| (child, child.pdo(m))).collect();
-        for &(child, pdo) in &known {
-            if !pdo.is_some_and(|pdo| reported.contains(&pdo)) {
+        let children = self.children(m);
+        for child in &children {
+            child.set_enumerated(m, false);
+        }
+        let own = |m: &Machine, pdo| DevNode::of(m, pdo).filter(|child| child.parent(m) == Some(self));
+        let known: Vec<Option<DevNode>> = reported.iter().map(|&pdo| own(m, pdo)).collect();
+        for child in known.iter().flatten() {
+            child.set_enumerated(m, true);
+        }
+        for child in children {
+            if m.pnp.nodes.get(child.0).is_some_and(|node| !node.enumerated) {
                 child.missing(m);
             }
         }
-        for pdo in reported {
-            match known.iter().find(|&&(_, known)| known == Some(pdo)) {
+        for (pdo, known) in reported.into_iter().zip(known) {
+            match known {
                 None => DevNode::insert(m, pdo, Some(self)).appear(m),
-                Some(&(child, _)) if child.state(m) == Some(NodeState::Removed) => child.build_and_start(m),
+                Some(child) if child.state(m) == Some(NodeState::Removed) => child.build_and_start(m),
                 Some(_) => {}
             }
         }

@@ -54,10 +54,10 @@ impl DevNode {
         self.query_capabilities(m);
         let instance_id = self.query_id(m, IdType::Instance).into_iter().next().unwrap_or_default();
         let instance_path = self.make_instance_path(m, &device_id, &instance_id);
+        self.refuse_twin(m, &instance_path);
         self.change_info(m, |info| {
             (info.device_id, info.instance_id, info.instance_path) = (device_id, instance_id, instance_path);
         });
-        self.refuse_twin(m);
         let hardware_ids = self.query_id(m, IdType::Hardware);
         let compatible_ids = self.query_id(m, IdType::Compatible);
         let container_id = self.query_id(m, IdType::Container).into_iter().next();
@@ -156,13 +156,13 @@ impl DevNode {
     /// last handle is no twin: the device came back.
     ///
     /// Source: Windows driver documentation, "Bug Check 0xCA: PNP_DETECTED_FATAL_ERROR".
-    fn refuse_twin(self, m: &mut Machine) {
-        let path = self.instance_path(m);
-        let siblings = self.parent(m).map_or_else(Vec::new, |parent| parent.children(m));
-        let is_twin = |&other: &DevNode| {
-            other != self && other.state(m) != Some(NodeState::AwaitingClose) && other.instance_path(m) == path
+    fn refuse_twin(self, m: &mut Machine, path: &str) {
+        let Some(parent) = self.parent(m) else { return };
+        let is_twin = |other: &&DevNode| {
+            let same_path = other.info(m).is_some_and(|info| info.instance_path == path);
+            other.state(m) != Some(NodeState::AwaitingClose) && same_path
         };
-        if let Some(twin) = siblings.into_iter().find(is_twin) {
+        if let Some(twin) = m.pnp.paths.at(parent, path).iter().find(is_twin).copied() {
             let [new, old] = [self, twin].map(|node| node.pdo(m));
             if let (Some(new), Some(old)) = (new, old) {
                 m.check_twins(new, old);
@@ -170,6 +170,7 @@ impl DevNode {
             let [new, old] = [new, old].map(|pdo| pdo.map_or(0, DeviceObject::address));
             m.bug_check(0xCA, [1, new, old, 0], "PnP enumeration");
         }
+        m.pnp.paths.insert(parent, path, self);
     }
 }
 

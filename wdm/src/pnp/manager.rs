@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::devnode::{DevNode, NodeData, NodeState};
 use super::install::Installation;
 use super::notify::{InterfaceChange, Notifications};
+use super::paths::Paths;
 use super::{Problem, RelationType, Veto};
 use crate::device::{DeviceObject, DriverObject};
 use crate::machine::Machine;
@@ -18,6 +19,7 @@ use crate::thread::Thread;
 pub(crate) struct PnpManager {
     pub(super) nodes: Slab<NodeData>,
     pub(super) roots: Vec<DevNode>,
+    pub(super) paths: Paths,
     pub(super) installations: Vec<Installation>,
     pub(super) notifications: Notifications,
     /// The driver that owns the PDOs of root-enumerated devices.

@@ -10,6 +10,7 @@ mod install;
 mod manager;
 mod notify;
 mod parameters;
+mod paths;
 mod removal;
 mod root;
 mod start;

@@ -1,6 +1,7 @@
 //! A deterministic card after ISO/IEC 7816-4, described by a profile.
 
 mod binary;
+mod built_in;
 mod channel;
 mod data;
 pub(super) mod files;
@@ -10,8 +11,10 @@ mod select;
 mod tlv;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use binary::Writing;
+pub use built_in::BuiltInCard;
 pub(super) use channel::CHANNELS_MAX;
 use channel::{Channel, channel_of};
 pub(super) use data::DataObject;
@@ -133,9 +136,10 @@ impl Iso7816Card {
     /// The PIN is "1234" with reference 01 (or 00: none given), padded to eight bytes with FF or not, three tries; "12345678"
     /// with reference 02 unblocks it. Data objects: 5E the serial, DF30 any text.
     pub fn new(serial: u32) -> Iso7816Card {
-        let profile = Profile::parse(include_str!("../profile/default.toml"));
-        let card = profile.and_then(|profile| profile.card(serial));
-        card.expect("the built-in profile is tested")
+        static BUILT_IN: LazyLock<Profile> = LazyLock::new(|| {
+            Profile::parse(include_str!("../profile/default.toml")).expect("the built-in profile is tested")
+        });
+        BUILT_IN.card(serial).expect("the built-in profile is tested")
     }
 
     pub(super) fn from_image(image: Image, serial: u32) -> Iso7816Card {

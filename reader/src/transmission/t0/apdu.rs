@@ -63,10 +63,10 @@ impl Default for Transport {
         Transport {
             mapping: Mapping::Tpdu,
             stage: Stage::Command,
-            apdu: Vec::with_capacity(300),
+            apdu: Vec::new(),
             expected: 0,
-            command: Vec::with_capacity(300),
-            response: Vec::with_capacity(300),
+            command: Vec::new(),
+            response: Vec::new(),
             steps: 0,
         }
     }

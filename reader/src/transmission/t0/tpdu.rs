@@ -51,12 +51,12 @@ impl Default for Tpdu {
     fn default() -> Tpdu {
         Tpdu {
             header: [0; 5],
-            outgoing: Vec::with_capacity(300),
+            outgoing: Vec::new(),
             sent: 0,
             incoming: 0,
             expect: Expect::Procedure,
-            to_send: Vec::with_capacity(300),
-            reply: Vec::with_capacity(300),
+            to_send: Vec::new(),
+            reply: Vec::new(),
             sw1: 0,
             wrong: 0,
         }

@@ -53,7 +53,6 @@ pub struct Chip {
 impl Chip {
     /// The state after a reset or PPS, with the IFSC of the ATR.
     pub fn new(edc: Edc, ifsc: u8) -> Chip {
-        let room = || Vec::with_capacity(300);
         let mut chip = Chip {
             edc,
             ifsc,
@@ -61,12 +60,12 @@ impl Chip {
             send_sequence: 0,
             receive_sequence: 0,
             phase: Phase::Receiving,
-            command: room(),
-            response: room(),
+            command: Vec::new(),
+            response: Vec::new(),
             acknowledged: 0,
             in_flight: 0,
             nad: 0,
-            block: room(),
+            block: Vec::new(),
         };
         chip.reset(edc, ifsc);
         chip
