@@ -128,7 +128,7 @@ fn dispatches(m: &mut Machine, device: Device, asked: WdmIrp) -> NtStatus {
 fn dispatches_to_the_second(m: &mut Machine, device: Device, asked: WdmIrp) -> NtStatus {
     note(m, "EvtDeviceWdmIrpDispatch");
     let queue = m.extension::<Scene>().second.unwrap();
-    device.dispatch_irp_to_queue(m, asked.irp, queue)
+    device.dispatch_irp_to_queue(m, asked.irp, queue, DispatchIrpFlags::NONE)
 }
 
 fn completes(m: &mut Machine, _: Device, asked: WdmIrp) -> NtStatus {
