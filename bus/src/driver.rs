@@ -269,9 +269,9 @@ fn plug_in(m: &mut Machine, bus: Device, ids: &[ReaderId]) -> Result<(), NtStatu
     // Within a scan in which nobody is missed, the list is changed once.
     list.begin_scan(m);
     list.update_all_as_present(m);
-    let result = ids.iter().fold(Ok(()), |result, id| result.and(add(m, id)));
+    let added: Vec<_> = ids.iter().map(|id| add(m, id)).collect();
     list.end_scan(m);
-    result
+    added.into_iter().collect()
 }
 
 fn unplug(m: &mut Machine, bus: Device, id: ReaderId) -> Result<(), NtStatus> {
