@@ -68,7 +68,7 @@ pub use wdm_dispatch::{DispatchIrpFlags, WdmIrp, WdmIrpDispatch};
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
-    pub use crate::compliance::{Act, comply};
+    pub use crate::compliance::{Act, answered, checks_rules, comply};
     pub use crate::device::targets::{DISPOSE_EVENT, default_target, self_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};
