@@ -148,7 +148,7 @@ impl fmt::Display for Session {
 /// # Errors
 /// [`ApdusError`]; a command without an answer is not one.
 pub fn run(options: &Options) -> Result<Session, ApdusError> {
-    let scenario = readers::scenario(std::slice::from_ref(&options.file), None)?;
+    let scenario = readers::scenario(std::slice::from_ref(&options.file), None, false)?;
     let readers = &scenario.bus.first().map_or(&[][..], |bus| &bus.reader);
     let reader = match (options.reader, readers) {
         (Some(number), _) => ReaderId(number),

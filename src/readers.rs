@@ -103,6 +103,12 @@ pub enum ReadersError {
         /// How many it has.
         buses: usize,
     },
+    /// An emulator's address is not this machine's alone.
+    #[error(
+        "{0} is not a loopback address: whoever reaches it could pose as the card, and hears every PIN; `vbus serve` takes it \
+         with --allow-network"
+    )]
+    NotLoopback(SocketAddr),
     /// A path that TOML could not hold.
     #[error("{}: a path of a card has to be text", .0.display())]
     Path(PathBuf),
@@ -123,11 +129,16 @@ fn is_scenario(path: &Path) -> bool {
 }
 
 /// The scenario that the command line means: its file, or a bus with these readers. Readers without a number get the first
-/// ones that are free, from 1; cards keep what they change in `keep`, one file a reader.
+/// ones that are free, from 1; cards keep what they change in `keep`, one file a reader. Emulators are waited for on this
+/// machine alone, unless the network is allowed.
 ///
 /// # Errors
 /// [`ReadersError`].
-pub fn scenario(arguments: &[ReaderArgument], keep: Option<&Path>) -> Result<Scenario, ReadersError> {
+pub fn scenario(
+    arguments: &[ReaderArgument],
+    keep: Option<&Path>,
+    allow_network: bool,
+) -> Result<Scenario, ReadersError> {
     for argument in arguments {
         if let CardArgument::File(path) = &argument.card
             && is_scenario(path)
@@ -152,7 +163,7 @@ pub fn scenario(arguments: &[ReaderArgument], keep: Option<&Path>) -> Result<Sce
         if argument.number.is_none() {
             numbers.push(number);
         }
-        let card = card(&argument.card, number, keep)?;
+        let card = card(&argument.card, number, keep, allow_network)?;
         let plugged = argument.card != CardArgument::Unplugged;
         readers.push(Reader { plugged, card, ..Reader::new(number) });
     }
@@ -171,7 +182,7 @@ fn of_one_bus(path: &Path) -> Result<Scenario, ReadersError> {
     }
 }
 
-fn card(card: &CardArgument, number: u32, keep: Option<&Path>) -> Result<Card, ReadersError> {
+fn card(card: &CardArgument, number: u32, keep: Option<&Path>, allow_network: bool) -> Result<Card, ReadersError> {
     let text = |path: &Path| {
         let text = path.to_str().ok_or_else(|| ReadersError::Path(path.to_owned()))?;
         Ok::<_, ReadersError>(Spanned::new(0..0, text.to_owned()))
@@ -179,7 +190,14 @@ fn card(card: &CardArgument, number: u32, keep: Option<&Path>) -> Result<Card, R
     Ok(match card {
         CardArgument::BuiltIn | CardArgument::Unplugged => Card::BuiltIn(BuiltIn::Iso7816),
         CardArgument::Empty => Card::BuiltIn(BuiltIn::None),
-        CardArgument::Remote(address) => Card::File(CardFile::Remote(Spanned::new(0..0, address.to_string()))),
+        CardArgument::Remote(address) => {
+            let text = Spanned::new(0..0, address.to_string());
+            match (address.ip().is_loopback(), allow_network) {
+                (true, _) => Card::File(CardFile::Remote(text)),
+                (false, true) => Card::File(CardFile::RemoteOverNetwork(text)),
+                (false, false) => return Err(ReadersError::NotLoopback(*address)),
+            }
+        }
         CardArgument::File(path) => Card::File(match (Description::read(path)?, keep) {
             (Description::Script(_), _) => CardFile::Script(text(path)?),
             (Description::Profile(_), None) => CardFile::Profile(text(path)?),
@@ -216,9 +234,24 @@ mod tests {
     }
 
     #[test]
+    fn emulators_are_waited_for_on_this_machine_alone_unless_the_network_is_allowed() {
+        let arguments = ["remote:0", "remote:0.0.0.0:0"].map(|text| text.parse().unwrap());
+        let refused = scenario(&arguments, None, false).unwrap_err().to_string();
+        assert!(refused.starts_with("0.0.0.0:0 is not a loopback address") && refused.contains("--allow-network"));
+        let allowed = scenario(&arguments, None, true).unwrap();
+        let cards: Vec<&Card> = allowed.bus[0].reader.iter().map(|reader| &reader.card).collect();
+        // One that is this machine's stays so.
+        let expected = [CardFile::Remote, CardFile::RemoteOverNetwork];
+        let expected = expected.iter().zip(["127.0.0.1:0", "0.0.0.0:0"]);
+        let expected: Vec<Card> =
+            expected.map(|(card, address)| Card::File(card(Spanned::new(0..0, address.to_owned())))).collect();
+        assert_eq!(cards, expected.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn readers_without_a_number_get_the_first_free_ones() {
         let arguments = ["empty", "1=empty", "empty"].map(|text| text.parse().unwrap());
-        let scenario = scenario(&arguments, None).unwrap();
+        let scenario = scenario(&arguments, None, false).unwrap();
         let numbers: Vec<u32> = scenario.bus[0].reader.iter().map(|reader| *reader.id.get_ref()).collect();
         assert_eq!(numbers, [2, 1, 3]);
     }

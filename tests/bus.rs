@@ -86,6 +86,46 @@ fn an_id_that_is_taken_collides() {
     assert_eq!(vbus.buses[0].children(&vbus.machine).len(), 1);
 }
 
+/// How many readers each of the bus's answers to the PnP manager named.
+fn answers(vbus: &VirtualBus) -> Vec<String> {
+    let log = vbus.bus_driver.log(&vbus.machine);
+    let answers = log.iter().filter_map(|line| line.message.split_once("returning ")?.1.split_once(" devices"));
+    answers.map(|(count, _)| count.to_owned()).collect()
+}
+
+#[test]
+fn readers_that_are_plugged_in_together_are_asked_for_once() {
+    let mut vbus = Setup::default().bus_extra_stack(3).log_pages(16).build().unwrap();
+    let service = vbus.service().unwrap();
+    let plugged = service.plug_in_all(&mut vbus.machine, &[3, 1, 2].map(ReaderId));
+    assert_eq!(plugged, Ok(STATUS_SUCCESS));
+    assert_eq!(answers(&vbus), ["3"]);
+    assert_eq!(vbus.machine.interfaces(GUID_SMARTCARD_READER).len(), 3);
+    for reader in [1, 2, 3] {
+        assert_eq!(exchange(&mut vbus, reader, READ_CARD), (success(20), card_text(reader)));
+    }
+}
+
+#[test]
+fn of_readers_that_are_plugged_in_together_those_stay_that_were_there_and_those_come_that_were_not() {
+    let mut vbus = Setup::default().bus_extra_stack(3).reader(1).reader(2).build().unwrap();
+    let service = vbus.service().unwrap();
+    let plugged = service.plug_in_all(&mut vbus.machine, &[2, 3, 3].map(ReaderId));
+    assert_eq!(plugged, Ok(STATUS_OBJECT_NAME_COLLISION));
+    for reader in [1, 2, 3] {
+        assert_eq!(exchange(&mut vbus, reader, READ_CARD), (success(20), card_text(reader)));
+    }
+}
+
+#[test]
+fn half_an_id_plugs_nothing_in() {
+    let mut vbus = Setup::default().bus_extra_stack(3).build().unwrap();
+    let service = vbus.service().unwrap();
+    let result = service.control(&mut vbus.machine, ReaderId(1), IOCTL_VBUS_PLUG_IN, &[2, 0], &mut []);
+    assert_eq!(result.unwrap().status, STATUS_INVALID_PARAMETER);
+    assert!(vbus.machine.interfaces(GUID_SMARTCARD_READER).is_empty());
+}
+
 #[test]
 fn a_buffer_too_short_for_an_id_or_for_the_answer_is_too_small() {
     let mut vbus = Setup::default().bus_extra_stack(3).reader(7).build().unwrap();

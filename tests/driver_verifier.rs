@@ -9,7 +9,8 @@ use vbus::Setup;
 use vbus::wdm::constants::*;
 use vbus::wdm::{
     Access, Context, Control, ControlRequest, DeviceObject, Event, IoType, IoctlCode, Irp, Irql, Machine, Major,
-    Method, NtStatus, PnpMinor, Severity, Span, Stop, Ticks, TransferRequest, VerifierOptions,
+    Method, NtStatus, OpenOptions, PnpMinor, Severity, Span, Stop, SystemPowerState, Ticks, TransferRequest,
+    VerifierOptions,
 };
 
 /// A stack of three plain devices: the lowest completes with success, unless it is told to hold, and the middle one is
@@ -379,7 +380,17 @@ const WRONGS: &[(u32, Wrong)] = &[
         send(m, stack, Major::DeviceControl).reuse(m, STATUS_SUCCESS);
     }),
     (0x311, |m, stack| build(m, stack, None).reuse(m, STATUS_SUCCESS)),
+    (0x312, |m, stack| _ = answers_a_program(m, stack, |m, _, irp| irp.complete_with(m, STATUS_SUCCESS, 5))),
 ];
+
+/// A program asks the stack for four bytes, in a buffered request.
+fn answers_a_program(m: &mut Machine, stack: &Stack, answer: Dispatch) -> Result<NtStatus, Stop> {
+    m.create_symbolic_link("\\??\\Stack", stack.bottom).unwrap();
+    let file = m.create_file("\\\\.\\Stack", OpenOptions::READ_WRITE)?.unwrap();
+    m.extension_mut::<World>().wrong = Some(answer);
+    let code = IoctlCode::new(0x8000, 1, Method::Buffered, Access::ANY);
+    Ok(m.device_io_control(file, code, b"ping", &mut [0; 4])?.status)
+}
 
 /// A control request that a driver builds in its thread.
 fn build(m: &mut Machine, stack: &Stack, event: Option<Event>) -> Irp {
@@ -427,6 +438,22 @@ fn every_rule_is_broken_by_its_driver() {
         }
     }
     approve!("driver_verifier_rules", table);
+}
+
+#[test]
+fn a_driver_may_fill_the_output_part_of_the_system_buffer_to_its_end_or_need_more_and_say_so() {
+    let answers: [(Dispatch, NtStatus); 2] = [
+        (|m, _, irp| irp.complete_with(m, STATUS_SUCCESS, 4), STATUS_SUCCESS),
+        // How much it needs may be more than there is: an error copies nothing.
+        (|m, _, irp| irp.complete_with(m, STATUS_BUFFER_TOO_SMALL, 5), STATUS_BUFFER_TOO_SMALL),
+    ];
+    for (answer, status) in answers {
+        let mut m = Machine::new();
+        let stack = stack(&mut m);
+        m.verify_drivers(VerifierOptions::default());
+        assert_eq!(answers_a_program(&mut m, &stack, answer), Ok(status));
+        assert_eq!(m.verifier_findings(), []);
+    }
 }
 
 #[test]
@@ -480,6 +507,12 @@ fn the_virtual_bus_and_its_readers_break_no_rule() {
         let service = vbus.service().unwrap();
         service.unplug(&mut vbus.machine, vbus::bus::ReaderId(8)).unwrap();
         service.close(&mut vbus.machine).unwrap();
+        vbus.machine.sleep(SystemPowerState::Sleeping3).unwrap().unwrap();
+        vbus.machine.wake().unwrap();
+        let bus = vbus.buses[0];
+        vbus.machine.stop_device(bus).unwrap().unwrap();
+        vbus.machine.restart_device(bus).unwrap();
+        vbus.machine.remove_device(bus).unwrap().unwrap();
         let broken = vbus.machine.verifier_findings().iter().filter(|finding| finding.severity != Severity::Warning);
         assert_eq!(broken.map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
     }

@@ -27,6 +27,8 @@ const WRONG: &[(&str, &str)] = &[
     ("reader-stack-too-deep", "[[bus]]\nname = \"vbus\"\n\n[[bus.reader]]\nid = 7\nextra_stack = 125\n"),
     ("unknown-card", "[[bus]]\nname = \"vbus\"\nreader = [{ id = 7, card = \"iso7861\" }]\n"),
     ("no-such-card-file", "[[bus]]\nname = \"vbus\"\nreader = [{ id = 7, card = { profile = \"none.toml\" } }]\n"),
+    ("no-address", "[[bus]]\nname = \"vbus\"\nreader = [{ id = 7, card = { remote = \"localhost\" } }]\n"),
+    ("card-of-the-network", "[[bus]]\nname = \"vbus\"\nreader = [{ id = 7, card = { remote = \"0.0.0.0:0\" } }]\n"),
     ("no-action", "+[[step]]\nname = \"nothing\"\n"),
     ("two-actions", "+[[step]]\nadvance = { ms = 1 }\npower_up = {}\n"),
     ("unknown-action", "+[[step]]\nunplugg = { reader = 7 }\n"),

@@ -118,6 +118,8 @@ fn a_buffered_answer_is_copied_back_as_far_as_information_says_unless_the_status
             // A warning is no error: it is copied.
             (STATUS_BUFFER_OVERFLOW, 6, 6),
             (STATUS_BUFFER_TOO_SMALL, 6, 0),
+            // The one warning that is not: whoever sent it is to verify the volume and ask again.
+            (STATUS_VERIFY_REQUIRED, 6, 0),
         ] {
             let (result, output, _) = control(answer(status, information, pends), Method::Buffered);
             assert_eq!(result.status, status);

@@ -345,7 +345,10 @@ fn plug_in(m: &mut Machine, bus: Device, ids: &[ReaderId]) -> Result<(), NtStatu
     // Within a scan in which nobody is missed, the list is changed once.
     list.begin_scan(m);
     list.update_all_as_present(m);
-    let result = ids.iter().fold(Ok(()), |result, id| result.and(add(m, id)));
+    let mut result = Ok(());
+    for id in ids {
+        result = result.and(add(m, id));
+    }
     list.end_scan(m);
     result
 }

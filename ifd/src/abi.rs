@@ -6,8 +6,9 @@
 #![allow(unsafe_code)]
 #![allow(non_snake_case)]
 
-use std::ffi::{CStr, c_char, c_long, c_uchar, c_ulong};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_ulong};
 use std::slice;
+use std::time::Duration;
 
 use crate::handler;
 use crate::message::ResponseCode;
@@ -98,6 +99,22 @@ pub extern "C" fn IFDHCloseChannel(lun: c_ulong) -> c_long {
     code(handler::close(lun))
 }
 
+/// The functions that pcscd asks for as attributes. The thread that waits must not be cancelled: TAG_IFD_POLLING_THREAD_KILLABLE
+/// is none of ours.
+const TAG_IFD_STOP_POLLING_THREAD: c_ulong = 0x0FB2;
+const TAG_IFD_POLLING_THREAD_WITH_TIMEOUT: c_ulong = 0x0FB3;
+
+/// Waits until something happens to a reader's card, for so many milliseconds.
+extern "C" fn wait_for_event(lun: c_ulong, timeout_ms: c_int) -> c_long {
+    let limit = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    code(handler::wait_for_event(lun, limit))
+}
+
+/// Ends that.
+extern "C" fn stop_waiting(lun: c_ulong) -> c_long {
+    code(handler::stop_waiting(lun))
+}
+
 /// Reads an attribute.
 ///
 /// # Safety
@@ -109,8 +126,13 @@ pub unsafe extern "C" fn IFDHGetCapabilities(
     length: *mut c_ulong,
     value: *mut c_uchar,
 ) -> c_long {
+    let given = match tag {
+        TAG_IFD_POLLING_THREAD_WITH_TIMEOUT => Ok((wait_for_event as *const () as usize).to_ne_bytes().to_vec()),
+        TAG_IFD_STOP_POLLING_THREAD => Ok((stop_waiting as *const () as usize).to_ne_bytes().to_vec()),
+        _ => handler::get_capability(lun, tag),
+    };
     // SAFETY: pcscd passes a buffer and its length.
-    unsafe { give(handler::get_capability(lun, tag), value, length) }
+    unsafe { give(given, value, length) }
 }
 
 /// Writes an attribute.

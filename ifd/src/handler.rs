@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
+use crate::events::{Event, Events};
 use crate::link::{Link, Place};
 use crate::message::{Ask, ResponseCode};
 
@@ -23,12 +26,28 @@ const IFD_RESET: u64 = 502;
 
 /// A reader.
 struct Channel {
+    asked: Mutex<Asked>,
+    events: Events,
+    absence: Mutex<Absence>,
+}
+
+/// What is asked of a reader goes here, one question at a time.
+struct Asked {
     link: Link,
     atr: Vec<u8>,
 }
 
-/// The readers by their LUN. pcscd asks for different readers from different threads, and for one at a time.
-static CHANNELS: Mutex<BTreeMap<u64, Arc<Mutex<Channel>>>> = Mutex::new(BTreeMap::new());
+/// A card that was pulled out, as long as pcscd has not seen it: another one may be in long before pcscd looks.
+#[derive(Default)]
+struct Absence {
+    unseen: bool,
+    /// The thread that waits for what happens, and looks then. Others look as well, and tell nobody what they see.
+    looks: Option<ThreadId>,
+}
+
+/// The readers by their LUN. pcscd asks for different readers from different threads, and for one at a time; only its
+/// waiting for what happens goes on beside that.
+static CHANNELS: Mutex<BTreeMap<u64, Arc<Channel>>> = Mutex::new(BTreeMap::new());
 
 /// What was locked while a thread panicked is as good as before: nothing here changes in two steps.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -41,8 +60,9 @@ type Given = Result<Vec<u8>, ResponseCode>;
 /// IFDHCreateChannelByName. Nobody has to be there yet.
 pub(crate) fn create(lun: u64, name: &str) -> ResponseCode {
     let Some(place) = Place::parse(name) else { return ResponseCode::COMMUNICATION_ERROR };
-    let channel = Channel { link: Link::new(place), atr: Vec::new() };
-    lock(&CHANNELS).insert(lun, Arc::new(Mutex::new(channel)));
+    let Ok(events) = Events::new(place.clone()) else { return ResponseCode::COMMUNICATION_ERROR };
+    let asked = Mutex::new(Asked { link: Link::new(place), atr: Vec::new() });
+    lock(&CHANNELS).insert(lun, Arc::new(Channel { asked, events, absence: Mutex::default() }));
     ResponseCode::SUCCESS
 }
 
@@ -54,10 +74,14 @@ pub(crate) fn close(lun: u64) -> ResponseCode {
     }
 }
 
+fn channel(lun: u64) -> Result<Arc<Channel>, ResponseCode> {
+    lock(&CHANNELS).get(&lun).cloned().ok_or(ResponseCode::NO_SUCH_DEVICE)
+}
+
 /// Asks for a reader. One without anybody behind it does not exist at the moment.
 fn ask<R>(lun: u64, ask: Ask<'_>, use_it: impl FnOnce(&[u8], &mut Vec<u8>) -> R) -> Result<R, ResponseCode> {
-    let channel = lock(&CHANNELS).get(&lun).cloned().ok_or(ResponseCode::NO_SUCH_DEVICE)?;
-    let Channel { link, atr } = &mut *lock(&channel);
+    let channel = channel(lun)?;
+    let Asked { link, atr } = &mut *lock(&channel.asked);
     match link.ask(ask) {
         Ok(answer) if answer.code == ResponseCode::SUCCESS => Ok(use_it(answer.data, atr)),
         Ok(answer) => Err(answer.code),
@@ -67,8 +91,37 @@ fn ask<R>(lun: u64, ask: Ask<'_>, use_it: impl FnOnce(&[u8], &mut Vec<u8>) -> R)
 
 /// IFDHICCPresence.
 pub(crate) fn presence(lun: u64) -> ResponseCode {
+    if let Ok(channel) = channel(lun) {
+        let mut absence = lock(&channel.absence);
+        if absence.unseen {
+            absence.unseen = absence.looks != Some(thread::current().id());
+            return ResponseCode::ICC_NOT_PRESENT;
+        }
+    }
     match ask(lun, Ask::Presence, |_, _| ()) {
         Ok(()) => ResponseCode::ICC_PRESENT,
+        Err(code) => code,
+    }
+}
+
+/// TAG_IFD_POLLING_THREAD_WITH_TIMEOUT: waits for something to happen to the card. After anything but IFD_SUCCESS pcscd
+/// looks again in 0.4 s.
+pub(crate) fn wait_for_event(lun: u64, limit: Duration) -> ResponseCode {
+    let Ok(channel) = channel(lun) else { return ResponseCode::NO_SUCH_DEVICE };
+    let event = channel.events.wait(limit);
+    if event.as_ref().is_ok_and(|event| *event == Event::Removed) {
+        *lock(&channel.absence) = Absence { unseen: true, looks: Some(thread::current().id()) };
+    }
+    event.map_or(ResponseCode::NO_SUCH_DEVICE, |_| ResponseCode::SUCCESS)
+}
+
+/// TAG_IFD_STOP_POLLING_THREAD: has the above return.
+pub(crate) fn stop_waiting(lun: u64) -> ResponseCode {
+    match channel(lun) {
+        Ok(channel) => {
+            channel.events.stop();
+            ResponseCode::SUCCESS
+        }
         Err(code) => code,
     }
 }
@@ -122,8 +175,8 @@ pub(crate) fn get_capability(lun: u64, tag: u64) -> Given {
 }
 
 fn ask_for_atr(lun: u64) -> Given {
-    let channel = lock(&CHANNELS).get(&lun).cloned().ok_or(ResponseCode::NO_SUCH_DEVICE)?;
-    let atr = lock(&channel).atr.clone();
+    let channel = channel(lun)?;
+    let atr = lock(&channel.asked).atr.clone();
     Ok(atr)
 }
 
@@ -138,3 +191,6 @@ fn put(data: &[u8], response: &mut [u8]) -> Result<usize, ResponseCode> {
     place.copy_from_slice(data);
     Ok(data.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,10 @@
-//! The connection to `vbus serve`.
+//! Where a reader is, and its connection.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::PathBuf;
-use std::sync::LazyLock;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use rustix::net::{RecvFlags, recv};
-
-use crate::message::{Answer, Ask, Inbox, MessageError, ResponseCode, VERSION};
+use crate::connection::{Connection, invalid};
+use crate::message::{Answer, Ask};
 
 /// Where a reader is: what DEVICENAME says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,98 +21,42 @@ impl Place {
     }
 }
 
-/// How long is looked for an answer before the thread is put to sleep: most come sooner than it would be awake again. With
-/// one core, whoever answers needs that core.
-static PATIENCE: LazyLock<Duration> = LazyLock::new(|| match thread::available_parallelism() {
-    Ok(cores) if cores.get() > 1 => Duration::from_micros(50),
-    _ => Duration::ZERO,
-});
-
-/// Reads what is there already.
-struct AtOnce<'a>(&'a UnixStream);
-
-impl Read for AtOnce<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let (came, _) = recv(self.0, bytes, RecvFlags::DONTWAIT)?;
-        Ok(came)
-    }
-}
-
 /// A reader's connection, which is made when something is to be said.
 pub(crate) struct Link {
     place: Place,
-    stream: Option<UnixStream>,
-    outgoing: Vec<u8>,
-    inbox: Inbox,
+    connection: Option<Connection>,
+    message: Vec<u8>,
 }
 
 impl Link {
     pub(crate) fn new(place: Place) -> Link {
-        Link { place, stream: None, outgoing: Vec::new(), inbox: Inbox::default() }
+        Link { place, connection: None, message: Vec::new() }
     }
 
-    /// Asks and waits for the answer, however long the card takes: the connection ends when the other side does.
+    /// Asks and waits for the answer, however long the card takes: but no longer than the other side is alive.
     ///
     /// # Errors
     /// There is nobody there, or nobody any more, or somebody who says what means nothing.
     pub(crate) fn ask(&mut self, ask: Ask<'_>) -> io::Result<Answer<'_>> {
-        if self.stream.is_none() {
-            self.connect()?;
-        }
-        let heard = self.exchange(ask);
-        if heard.is_err() {
-            self.stream = None;
+        ask.encode(&mut self.message).map_err(invalid)?;
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(connect(&self.place)?),
+        };
+        let heard = connection.exchange(&mut self.message);
+        // What is no answer comes from nobody who could be asked again.
+        if heard.is_err() || Answer::decode(&self.message).is_err() {
+            self.connection = None;
         }
         heard?;
-        // It was whole and had an answer's form a moment ago.
-        Answer::decode(&self.outgoing).map_err(invalid)
-    }
-
-    fn connect(&mut self) -> io::Result<()> {
-        self.inbox = Inbox::default();
-        self.stream = Some(UnixStream::connect(&self.place.socket)?);
-        let opened = self.exchange(Ask::Open { version: VERSION, reader: self.place.reader });
-        let accepted = opened.and_then(|()| Answer::decode(&self.outgoing).map_err(invalid));
-        match accepted.map(|answer| answer.code) {
-            Ok(ResponseCode::SUCCESS) => Ok(()),
-            Ok(_) => {
-                self.stream = None;
-                Err(ErrorKind::NotFound.into())
-            }
-            Err(error) => {
-                self.stream = None;
-                Err(error)
-            }
-        }
-    }
-
-    /// Sends one message and receives one, which is in `outgoing` afterwards.
-    fn exchange(&mut self, ask: Ask<'_>) -> io::Result<()> {
-        let stream = self.stream.as_mut().ok_or(ErrorKind::NotConnected)?;
-        ask.encode(&mut self.outgoing).map_err(invalid)?;
-        stream.write_all(&self.outgoing)?;
-        let patient_until = Instant::now() + *PATIENCE;
-        let mut patient = !PATIENCE.is_zero();
-        loop {
-            if let Some(message) = self.inbox.take().map_err(invalid)? {
-                self.outgoing.clear();
-                self.outgoing.extend_from_slice(message);
-                return Ok(());
-            }
-            let came = if patient { self.inbox.fill(&mut AtOnce(stream)) } else { self.inbox.fill(stream) };
-            match came {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => patient = Instant::now() < patient_until,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        Answer::decode(&self.message).map_err(invalid)
     }
 }
 
-fn invalid(error: MessageError) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, error)
+fn connect(place: &Place) -> io::Result<Connection> {
+    let mut connection = Connection::open(place)?;
+    connection.share()?;
+    Ok(connection)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! What the handler and `vbus serve` say to each other.
 //!
-//! A message is a length of four bytes, little-endian like every number here, and so many bytes. The handler asks, and
-//! gets one answer to each question, in order.
+//! On the socket a message is a length of four bytes, little-endian like every number here, and so many bytes; in memory that
+//! both have it is those bytes alone. The handler asks, and gets one answer to each question, in order.
 
 use std::io::{self, Read};
 
 use thiserror::Error;
 
 /// Changes when the messages do: the two sides may have been built at different times.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a message has at most after its length: the longest buffer that pcscd hands over, with room for what is in front.
 ///
@@ -97,6 +97,14 @@ pub enum Ask<'a> {
         /// Its value.
         value: &'a [u8],
     },
+    /// Memory that both sides have, for what is asked from now on: the answer comes with two files, the doorbell's and the
+    /// mailbox's.
+    Share,
+    /// Nothing: whoever waits for messages here is to look into the mailbox. It has no answer.
+    Ring,
+    /// To be told of cards that come and go, which is all that this connection is for from now on: the answer comes at
+    /// once, and then one more for each change, which says whether a card is there.
+    Watch,
 }
 
 /// Why bytes are no message.
@@ -132,6 +140,9 @@ const TRANSMIT: u8 = 7;
 const CONTROL: u8 = 8;
 const GET_ATTRIBUTE: u8 = 9;
 const SET_ATTRIBUTE: u8 = 10;
+const SHARE: u8 = 11;
+const RING: u8 = 12;
+const WATCH: u8 = 13;
 
 impl<'a> Ask<'a> {
     /// Puts the message into `out`, which is cleared.
@@ -162,6 +173,9 @@ impl<'a> Ask<'a> {
             Ask::Control { code, data } => put(CONTROL, &[code], data),
             Ask::GetAttribute(tag) => put(GET_ATTRIBUTE, &[tag], &[]),
             Ask::SetAttribute { tag, value } => put(SET_ATTRIBUTE, &[tag], value),
+            Ask::Share => put(SHARE, &[], &[]),
+            Ask::Ring => put(RING, &[], &[]),
+            Ask::Watch => put(WATCH, &[], &[]),
         }
     }
 
@@ -188,6 +202,9 @@ impl<'a> Ask<'a> {
             CONTROL => word().map(|(code, data)| (Ask::Control { code, data }, &[][..]))?,
             GET_ATTRIBUTE => word().map(|(tag, rest)| (Ask::GetAttribute(tag), rest))?,
             SET_ATTRIBUTE => word().map(|(tag, value)| (Ask::SetAttribute { tag, value }, &[][..]))?,
+            SHARE => (Ask::Share, rest),
+            RING => (Ask::Ring, rest),
+            WATCH => (Ask::Watch, rest),
             _ => return Err(unknown),
         };
         if rest.is_empty() { Ok(asked) } else { Err(unknown) }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use vbus_ifd::message::{Answer, Ask, Inbox, MESSAGE_MAX, MessageError, ResponseCode};
 
-fn asks<'a>(word: u32, other: u32, bytes: &'a [u8]) -> [Ask<'a>; 10] {
+fn asks<'a>(word: u32, other: u32, bytes: &'a [u8]) -> [Ask<'a>; 13] {
     [
         Ask::Open { version: word, reader: other },
         Ask::Presence,
@@ -15,6 +15,9 @@ fn asks<'a>(word: u32, other: u32, bytes: &'a [u8]) -> [Ask<'a>; 10] {
         Ask::Control { code: word, data: bytes },
         Ask::GetAttribute(word),
         Ask::SetAttribute { tag: word, value: bytes },
+        Ask::Share,
+        Ask::Ring,
+        Ask::Watch,
     ]
 }
 

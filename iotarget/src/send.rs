@@ -2,7 +2,7 @@
 //!
 //! Source: S/core/fxrequestapi.cpp:1853-2102; S/core/fxrequest.cpp:1062-1230.
 
-use vbus_wdf::layer::{Act, Parts, comply, debug_break, request_step, sites, trace};
+use vbus_wdf::layer::{Act, Parts, answered, checks_rules, comply, debug_break, request_step, sites, trace};
 use vbus_wdf::{Handle, Ownership, Request, RequestStep};
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, Machine, NtStatus, StackLocation};
@@ -90,35 +90,14 @@ impl SendRequest for Request {
     }
 
     fn send(self, m: &mut Machine, target: IoTarget, options: SendOptions) -> bool {
-        m.boundary("WdfRequestSend");
-        let Parts { driver, ownership, state, .. } = parts_of(m, self);
-        let has_routine = !matches!(state.routine, Routine::None);
-        let act = if options.waits_without_limit() { Act::WaitWithoutLimit } else { Act::Send };
-        comply(m, driver, act, "WdfRequestSend");
-        if let Err(status) = options.validate(m, driver) {
-            refuse(m, self, target, status);
-            debug_break(m, driver);
-            return false;
+        if !checks_rules(m) {
+            return send(m, self, target, options);
         }
-        if options.is_synchronous() {
-            return submit_sync(m, self, target, options, true).is_ok();
-        }
-        if options.forgets() {
-            return send_and_forget(m, self, target);
-        }
-        if ownership == Ownership::FromIo && !has_routine {
-            // Nobody would take the IRP back: it would be completed past its request.
-            let (handle, status) = (self.object().handle(), STATUS_INVALID_DEVICE_REQUEST);
-            trace(m, driver, &sites::SEND_NO_ROUTINE, [handle, status.0.into()]);
-            refuse(m, self, target, status);
-            debug_break(m, driver);
-            return false;
-        }
-        let submitted = submit(m, self, target, options);
-        if let Ok(Submitted::Send(irp)) = submitted {
-            target.send_irp(m, irp);
-        }
-        submitted.is_ok()
+        let (driver, handle) = (parts_of(m, self).driver, self.object().handle());
+        answered(m, driver, handle, false);
+        let sent = send(m, self, target, options);
+        answered(m, driver, handle, !sent || options.is_synchronous());
+        sent
     }
 
     fn format_using_current_type(self, m: &mut Machine) {
@@ -188,4 +167,37 @@ fn send_and_forget(m: &mut Machine, request: Request, target: IoTarget) -> bool 
     target.send_irp(m, irp);
     request.forgotten(m, queue);
     true
+}
+
+/// WdfRequestSend.
+fn send(m: &mut Machine, request: Request, target: IoTarget, options: SendOptions) -> bool {
+    m.boundary("WdfRequestSend");
+    let Parts { driver, ownership, state, .. } = parts_of(m, request);
+    let has_routine = !matches!(state.routine, Routine::None);
+    let act = if options.waits_without_limit() { Act::WaitWithoutLimit } else { Act::Send };
+    comply(m, driver, act, "WdfRequestSend");
+    if let Err(status) = options.validate(m, driver) {
+        refuse(m, request, target, status);
+        debug_break(m, driver);
+        return false;
+    }
+    if options.is_synchronous() {
+        return submit_sync(m, request, target, options, true).is_ok();
+    }
+    if options.forgets() {
+        return send_and_forget(m, request, target);
+    }
+    if ownership == Ownership::FromIo && !has_routine {
+        // Nobody would take the IRP back: it would be completed past its request.
+        let (handle, status) = (request.object().handle(), STATUS_INVALID_DEVICE_REQUEST);
+        trace(m, driver, &sites::SEND_NO_ROUTINE, [handle, status.0.into()]);
+        refuse(m, request, target, status);
+        debug_break(m, driver);
+        return false;
+    }
+    let submitted = submit(m, request, target, options);
+    if let Ok(Submitted::Send(irp)) = submitted {
+        target.send_irp(m, irp);
+    }
+    submitted.is_ok()
 }

@@ -5,7 +5,7 @@ use vbus_wdf::{Device, Handle};
 use vbus_wdm::{Context, DeviceObject, Machine, Stop, Ticks};
 
 use crate::card::Card;
-use crate::card::outside::OutsideCard;
+use crate::card::outside::{News, OutsideCard};
 use crate::driver;
 use crate::transmission::{ContactCard, Contacts, Recording};
 
@@ -64,6 +64,8 @@ pub(crate) struct Slots {
     readers: Vec<Option<(DeviceObject, Device)>>,
     /// What happens to slots later.
     scheduled: Vec<Option<(Slot, Option<Inserted>)>>,
+    /// Who is told what happens to cards outside of the model.
+    pub(crate) news: Option<News>,
 }
 
 impl Slots {
@@ -146,7 +148,25 @@ impl Slot {
         m.set_timer(after, scheduled_is_due, Context(number));
     }
 
-    /// Looks whether a card outside of the model came or went since the last look. Returns whether one is there.
+    /// From now on no reader waits for a card outside of the model, whether it is there already or comes later: the card
+    /// calls `news`, from any thread, and whoever hears that calls [`Slot::poll`]. Meanwhile the reader's request is pending,
+    /// for at most as long as the card's limit is, for which virtual time has to pass as real time does.
+    ///
+    /// # Errors
+    /// What stopped the machine.
+    pub fn tell_news(m: &mut Machine, news: News) -> Result<(), Stop> {
+        m.extension_mut::<Slots>().news = Some(news);
+        m.run(|m| {
+            for slot in Slot::all(m) {
+                if let Some(device) = slot.device(m) {
+                    driver::card_hears_of_news(m, device);
+                }
+            }
+        })
+    }
+
+    /// Looks whether a card outside of the model came, went or answered since the last look; an answer that nobody wants any
+    /// more is given up. Returns whether a card is there.
     ///
     /// # Errors
     /// What stopped the machine.

@@ -4,20 +4,20 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::bench::Bench;
 use common::{Echo, T1_ATR, bytes, hex};
-use vbus_reader::Inserted;
 use vbus_reader::card::iso7816::Iso7816Card;
 use vbus_reader::card::outside::remote::{RemoteCard, RemoteError, RemoteOptions};
 use vbus_reader::card::{Card, Reset};
 use vbus_reader::ioctl::*;
 use vbus_reader::smclib::{PROTOCOL_T1, PowerAction, ReaderState};
-use vbus_wdm::Ticks;
+use vbus_reader::{Inserted, Slot};
 use vbus_wdm::constants::*;
+use vbus_wdm::{Overlapped, Ticks};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 const SOON: Duration = Duration::from_secs(10);
@@ -168,6 +168,94 @@ fn an_answer_that_does_not_come_is_a_timeout_and_ends_the_connection() {
     assert_eq!(bench.now_ms(), 0.0, "no virtual time passed");
     silent.join().unwrap();
     wait_for(&mut bench, false);
+}
+
+/// A reader whose remote card tells its news, and where they are heard. It answers the reset, and then does as told.
+fn bench_with_news(behave: impl FnOnce(TcpStream) + Send + 'static) -> (Bench, mpsc::Receiver<()>, JoinHandle<()>) {
+    let mut card = listen();
+    let emulator = misbehave(card.address(), |mut stream| {
+        receive(&mut stream).unwrap();
+        receive(&mut stream).unwrap();
+        send(&mut stream, &bytes(T1_ATR));
+        behave(stream);
+    });
+    assert!(card.wait_for_card(SOON));
+    let mut bench = Bench::with(Inserted::outside(card));
+    bench.connect_t1();
+    let (tell, news) = mpsc::channel();
+    Slot::tell_news(&mut bench.machine, Arc::new(move || _ = tell.send(()))).unwrap();
+    (bench, news, emulator)
+}
+
+fn start_command(bench: &mut Bench) -> Overlapped {
+    let started = Instant::now();
+    let command = Bench::transmission(PROTOCOL_T1, &bytes("00 84 00 00 08"));
+    let request = bench.start_for(IOCTL_SMARTCARD_TRANSMIT, &command, 300).unwrap();
+    assert!(started.elapsed() < Duration::from_millis(400), "nobody waits for the card");
+    assert_eq!(bench.ended(request, 300), None);
+    request
+}
+
+#[test]
+fn a_card_that_tells_its_news_is_waited_for_by_nobody() {
+    let (go_on, told) = mpsc::channel::<()>();
+    let (mut bench, news, emulator) = bench_with_news(move |mut stream| {
+        assert_eq!(receive(&mut stream), Some(bytes("00 84 00 00 08")));
+        told.recv().unwrap();
+        send(&mut stream, &bytes("12 34 90 00"));
+        assert_eq!(receive(&mut stream), Some(bytes("00 84 00 00 08")));
+    });
+    let request = start_command(&mut bench);
+    // Looking early changes nothing.
+    assert!(bench.slot.poll(&mut bench.machine).unwrap());
+    assert_eq!(bench.ended(request, 300), None);
+    go_on.send(()).unwrap();
+    news.recv_timeout(SOON).unwrap();
+    assert!(bench.slot.poll(&mut bench.machine).unwrap());
+    let (status, answer) = bench.ended(request, 300).unwrap();
+    assert_eq!((status, &answer[8..]), (STATUS_SUCCESS, &bytes("12 34 90 00")[..]));
+    // One that goes away instead is a card that is gone.
+    let request = start_command(&mut bench);
+    emulator.join().unwrap();
+    news.recv_timeout(SOON).unwrap();
+    bench.slot.poll(&mut bench.machine).unwrap();
+    assert_eq!(bench.ended(request, 300).unwrap().0, STATUS_NO_MEDIA);
+    assert_eq!(bench.state(), ReaderState::Absent as u32);
+}
+
+#[test]
+fn an_answer_that_nobody_wants_any_more_is_given_up_with_the_card() {
+    let (mut bench, _news, emulator) = bench_with_news(|mut stream| {
+        receive(&mut stream).unwrap();
+        assert_eq!(receive(&mut stream), None, "a late answer must not be taken for another one");
+    });
+    let request = start_command(&mut bench);
+    bench.machine.cancel_io(request).unwrap();
+    bench.slot.poll(&mut bench.machine).unwrap();
+    assert_eq!(bench.ended(request, 300).unwrap().0, STATUS_CANCELLED);
+    emulator.join().unwrap();
+    wait_for(&mut bench, false);
+}
+
+#[test]
+fn a_card_that_tells_nothing_in_time_is_a_timeout_when_virtual_time_has_passed_as_well() {
+    let (mut bench, _news, emulator) = bench_with_news(|mut stream| {
+        receive(&mut stream).unwrap();
+        assert_eq!(receive(&mut stream), None, "the connection is closed");
+    });
+    let request = start_command(&mut bench);
+    thread::sleep(Duration::from_millis(500));
+    bench.slot.poll(&mut bench.machine).unwrap();
+    assert_eq!(bench.ended(request, 300).map(|(status, _)| status), Some(STATUS_IO_TIMEOUT));
+    let (mut bench, _news, other) = bench_with_news(|mut stream| while receive(&mut stream).is_some() {});
+    let request = start_command(&mut bench);
+    bench.advance_ms(100);
+    assert_eq!(bench.ended(request, 300), None);
+    thread::sleep(Duration::from_millis(500));
+    bench.advance_ms(500);
+    assert_eq!(bench.ended(request, 300).map(|(status, _)| status), Some(STATUS_IO_TIMEOUT));
+    emulator.join().unwrap();
+    other.join().unwrap();
 }
 
 #[test]

@@ -103,6 +103,10 @@ struct State {
     keys: Vec<Key>,
 }
 
+/// A processor is at most so slow: a system whose processors stand still for longer has other troubles than a race, and its
+/// watchdogs end it.
+const SLOWEST: Ticks = Ticks::from_millis(60_000);
+
 /// The first strand is whoever called the run: it goes on when nothing else can.
 const HOME: usize = 0;
 
@@ -345,7 +349,7 @@ impl State {
     fn timer_may_fire(&mut self, m: &Machine) -> bool {
         let Some(due) = m.next_timer() else { return false };
         if !self.can_run.is_empty() {
-            return self.limits.time_passes;
+            return self.limits.time_passes && due.0 <= m.now().0.saturating_add(SLOWEST.0);
         }
         // Whoever is not done waits.
         if !self.alive.is_empty() {

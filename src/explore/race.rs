@@ -50,8 +50,8 @@ impl Race {
         self.threads.push((name.to_owned(), Box::new(code)));
     }
 
-    /// Time passes only when everybody waits: no timer fires while anything else can run. Otherwise a processor may be as
-    /// slow as it likes, and the next timer may fire at any boundary.
+    /// Time passes only when everybody waits: no timer fires while anything else can run. Otherwise a processor may be so
+    /// slow that the next timer, if it is due within a minute, fires at any boundary.
     pub fn time_stands_still(&mut self) {
         self.limits.time_passes = false;
     }

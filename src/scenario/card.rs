@@ -1,5 +1,6 @@
 //! What is in a reader's slot: `"iso7816"`, `"none"`, `{ profile = "card.toml" }`, `{ script = "card.toml" }`,
-//! `{ kept = { profile = "card.toml", file = "state.toml" } }`, `{ remote = "127.0.0.1:35963" }`.
+//! `{ kept = { profile = "card.toml", file = "state.toml" } }`, `{ remote = "127.0.0.1:35963" }`,
+//! `{ remote-over-network = "0.0.0.0:35963" }`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use vbus_reader::Inserted;
 use vbus_reader::card::iso7816::BuiltInCard;
-use vbus_reader::card::outside::remote::{RemoteCard, RemoteOptions};
+use vbus_reader::card::outside::remote::{RemoteCard, RemoteError, RemoteOptions};
 use vbus_reader::card::profile::Profile;
 use vbus_reader::card::script::ScriptedCard;
 
@@ -46,6 +47,8 @@ pub enum CardFile {
     Kept(Kept),
     /// A card emulator that connects to this address of this machine, as it would to vpcd.
     Remote(#[schemars(with = "String")] Spanned<String>),
+    /// The same for any address: whoever reaches it is the card and hears every PIN, for nothing on the way is protected.
+    RemoteOverNetwork(#[schemars(with = "String")] Spanned<String>),
 }
 
 /// Where a card comes from, and where it keeps what it changes.
@@ -109,13 +112,20 @@ impl Card {
                 let (path, place) = beside(file);
                 Some(card.kept_in(path).map_err(|error| place.error(error.to_string()))?.into())
             }
-            Card::File(CardFile::Remote(text)) => {
+            Card::File(card @ (CardFile::Remote(text) | CardFile::RemoteOverNetwork(text))) => {
                 let place = place.within(text.span());
                 let address = text.get_ref().parse().map_err(|_| {
                     place.error(format!("{:?} is no address with a port, such as 127.0.0.1:35963", text.get_ref()))
                 })?;
-                let card = RemoteCard::listen(address, &RemoteOptions::default());
-                Some(Inserted::outside(card.map_err(|error| place.error(error.to_string()))?))
+                let allow_network = matches!(card, CardFile::RemoteOverNetwork(_));
+                let card = RemoteCard::listen(address, &RemoteOptions { allow_network, ..RemoteOptions::default() });
+                let card = card.map_err(|error| match error {
+                    RemoteError::NotLoopback { .. } => {
+                        place.error(format!("{error}: {{ remote-over-network = {:?} }}", text.get_ref()))
+                    }
+                    error => place.error(error.to_string()),
+                });
+                Some(Inserted::outside(card?))
             }
         })
     }

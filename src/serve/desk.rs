@@ -1,9 +1,10 @@
 //! The machine, in real time: requests go in, answers come out, and virtual time is the time since the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use vbus_bus::{OpenError, ReaderId, Service};
+use vbus_reader::card::outside::News;
 use vbus_reader::{Inserted, Slot};
 use vbus_wdm::constants::*;
 use vbus_wdm::{IoStatus, NtStatus, OpenOptions, Overlapped, Stop, Ticks};
@@ -43,8 +44,12 @@ pub(super) struct Desk<'s> {
     next_step: Instant,
     service: Service,
     began: Instant,
-    out: BTreeMap<Overlapped, Out>,
-    done: Vec<Done>,
+    out: Vec<(Overlapped, Out)>,
+    done: VecDeque<Done>,
+    /// What an answer has before it is one.
+    blank: Vec<u8>,
+    /// Buffers of answers that were given.
+    spare: Vec<Vec<u8>>,
     journal: Option<Journal>,
     voice: Voice,
     /// Cards that were pulled out.
@@ -52,12 +57,31 @@ pub(super) struct Desk<'s> {
 }
 
 impl<'s> Desk<'s> {
-    pub(super) fn new(mut stage: Stage<'s>, journal: Option<Journal>, voice: Voice) -> Result<Desk<'s>, OpenError> {
+    /// Opens the bus. Cards outside of the model call `news` when they have something: see [`Desk::look_at_cards`].
+    pub(super) fn new(
+        mut stage: Stage<'s>,
+        journal: Option<Journal>,
+        news: News,
+        voice: Voice,
+    ) -> Result<Desk<'s>, OpenError> {
+        Slot::tell_news(&mut stage.m, news)?;
         let service = Service::open_with(&mut stage.m, 0, OpenOptions::OVERLAPPED)?;
         let began = Instant::now();
-        let (out, removed) = (BTreeMap::new(), BTreeMap::new());
         let steps = &stage.scenario.step;
-        Ok(Desk { stage, steps, next_step: began, service, began, out, done: Vec::new(), journal, voice, removed })
+        Ok(Desk {
+            stage,
+            steps,
+            next_step: began,
+            service,
+            began,
+            out: Vec::new(),
+            done: VecDeque::new(),
+            blank: Vec::new(),
+            spare: Vec::new(),
+            journal,
+            voice,
+            removed: BTreeMap::new(),
+        })
     }
 
     /// Lets virtual time catch up.
@@ -109,11 +133,14 @@ impl<'s> Desk<'s> {
         if let Some(journal) = &mut self.journal {
             journal.sent(&self.stage, self.began.elapsed(), reader, &order);
         }
-        let output = vec![0; order.room];
-        let started = self.service.start(&mut self.stage.m, reader, order.code, &order.payload, &output)?;
+        if self.blank.len() < order.room {
+            self.blank.resize(order.room, 0);
+        }
+        let blank = &self.blank[..order.room];
+        let started = self.service.start(&mut self.stage.m, reader, order.code, &order.payload, blank)?;
         let out = Out { party, reader, order };
         match started {
-            Ok(overlapped) => _ = self.out.insert(overlapped, out),
+            Ok(overlapped) => self.out.push((overlapped, out)),
             Err(status) => self.finish(out, IoStatus { status, information: 0 }, Vec::new()),
         }
         self.collect();
@@ -122,23 +149,35 @@ impl<'s> Desk<'s> {
 
     /// Whoever wanted it is gone: so are its requests, as when a process ends.
     pub(super) fn forget(&mut self, party: PartyNumber) -> Result<(), Stop> {
-        let its: Vec<Overlapped> = self.out.iter().filter(|(_, out)| out.party == party).map(|(key, _)| *key).collect();
+        let its = self.out.iter().filter(|(_, out)| out.party == party);
+        let its: Vec<Overlapped> = its.map(|(overlapped, _)| *overlapped).collect();
         for overlapped in its {
             self.stage.m.cancel_io(overlapped)?;
         }
-        self.collect();
-        Ok(())
+        // A reader that waits for a card outside sees it there.
+        self.look_at_cards()
     }
 
-    /// The requests that are done since the last time.
-    pub(super) fn take_done(&mut self) -> Vec<Done> {
-        std::mem::take(&mut self.done)
+    /// The next request that is done. [`Desk::given`] takes it back.
+    pub(super) fn next_done(&mut self) -> Option<Done> {
+        self.done.pop_front()
+    }
+
+    /// An answer was given.
+    pub(super) fn given(&mut self, done: Done) {
+        // As many as there are requests out at a time.
+        if self.spare.len() <= self.out.len() {
+            self.spare.push(done.output);
+        }
     }
 
     fn collect(&mut self) {
         while let Some(overlapped) = self.stage.m.next_completion() {
-            let Some(out) = self.out.remove(&overlapped) else { continue };
-            let mut output = vec![0; out.order.room];
+            let Some(at) = self.out.iter().position(|(of, _)| *of == overlapped) else { continue };
+            let (_, out) = self.out.swap_remove(at);
+            let mut output = self.spare.pop().unwrap_or_default();
+            output.clear();
+            output.resize(out.order.room, 0);
             let result = self.stage.m.overlapped_result(overlapped, &mut output);
             let result = result.unwrap_or(IoStatus { status: STATUS_UNSUCCESSFUL, information: 0 });
             output.truncate(usize::try_from(result.information).unwrap_or(0));
@@ -150,7 +189,7 @@ impl<'s> Desk<'s> {
         if let Some(journal) = &mut self.journal {
             journal.answered(&self.stage, self.began.elapsed(), reader, &order, result.status, &output);
         }
-        self.done.push(Done { party, order, result, output });
+        self.done.push_back(Done { party, order, result, output });
     }
 
     /// Plugs a reader in, with a new card in it.
@@ -180,6 +219,15 @@ impl<'s> Desk<'s> {
         service.close(m)?;
         self.collect();
         Ok(status)
+    }
+
+    /// Looks which cards outside of the model came, went or answered.
+    pub(super) fn look_at_cards(&mut self) -> Result<(), Stop> {
+        for slot in Slot::all(&self.stage.m) {
+            slot.poll(&mut self.stage.m)?;
+        }
+        self.collect();
+        Ok(())
     }
 
     fn slot(&self, reader: u32) -> Option<Slot> {

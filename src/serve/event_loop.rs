@@ -3,10 +3,10 @@
 //! An APDU's way is short so: it is read, travels through the stack and is answered without another thread being woken.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use thiserror::Error;
@@ -14,8 +14,9 @@ use vbus_wdm::Stop;
 
 use super::console::{Command, HELP};
 use super::desk::{Desk, PartyNumber};
-use super::handler::Handler;
+use super::handler::{Handler, Lobby};
 use super::party::Party;
+use super::rest::Rest;
 use super::voice::Voice;
 
 /// Why the readers are gone.
@@ -43,19 +44,21 @@ pub(super) struct EventLoop<'s> {
     pub(super) listener: Option<UnixListener>,
     /// Signals write into the other end.
     pub(super) signals: UnixStream,
-    pub(super) known: Vec<u32>,
+    /// Cards outside of the model write into the other end when they have something.
+    pub(super) news: UnixStream,
+    pub(super) lobby: Lobby,
     pub(super) voice: Voice,
     /// Where the console's lines come from, until it ends.
     pub(super) console: Option<io::Stdin>,
     pub(super) line: Vec<u8>,
-    /// How long is looked for the next request before the thread is put to sleep: waking it costs more.
-    pub(super) patience: Duration,
+    pub(super) rest: Rest,
 }
 
 /// What has something to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Source {
     Signals,
+    News,
     Listener,
     Console,
     Party(PartyNumber),
@@ -75,6 +78,7 @@ impl<'s> EventLoop<'s> {
             for source in ready.drain(..) {
                 match source {
                     Source::Signals => return Ok(self.desk),
+                    Source::News => self.hear()?,
                     Source::Listener => self.accept()?,
                     Source::Console if self.read_console()? => return Ok(self.desk),
                     Source::Console => {}
@@ -92,13 +96,14 @@ impl<'s> EventLoop<'s> {
     /// Gives everybody their answers, and takes what they want next.
     fn serve_parties(&mut self, now: Instant) -> Result<(), Stop> {
         loop {
-            for done in self.desk.take_done() {
+            while let Some(done) = self.desk.next_done() {
                 self.busy.retain(|busy| *busy != done.party);
                 if let Some(party) = self.parties.get_mut(&done.party)
                     && party.done(&done.order, done.result, &done.output).is_err()
                 {
                     self.give_up(done.party)?;
                 }
+                self.desk.given(done);
             }
             let mut started = false;
             let mut gone = Vec::new();
@@ -136,10 +141,16 @@ impl<'s> EventLoop<'s> {
         self.desk.forget(number)
     }
 
+    fn hear(&mut self) -> Result<(), Stop> {
+        // However often they wrote, each is looked at.
+        while matches!((&self.news).read(&mut [0; 64]), Ok(1..)) {}
+        self.desk.look_at_cards()
+    }
+
     fn accept(&mut self) -> io::Result<()> {
         let Some(listener) = &self.listener else { return Ok(()) };
         // Who cannot be accepted has gone again, or there are too many: neither is the end of the others.
-        if let Ok(handler) = listener.accept().and_then(|(stream, _)| Handler::new(stream, self.known.clone())) {
+        if let Ok(handler) = listener.accept().and_then(|(stream, _)| Handler::new(stream, self.lobby.clone())) {
             self.add(Box::new(handler));
         }
         Ok(())
@@ -159,7 +170,7 @@ impl<'s> EventLoop<'s> {
         while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.line.drain(..=end).collect();
             match String::from_utf8_lossy(&line).trim().parse::<Command>() {
-                Ok(command) => match command.run(&mut self.desk, &self.known)? {
+                Ok(command) => match command.run(&mut self.desk, &self.lobby.known)? {
                     Some(said) => self.voice.answer(&said),
                     None => return Ok(true),
                 },
@@ -173,31 +184,27 @@ impl<'s> EventLoop<'s> {
         Ok(false)
     }
 
-    /// Waits until there is something to read, or until `due`.
-    fn wait(&self, due: Option<Instant>, ready: &mut Vec<Source>) -> io::Result<()> {
-        let mut sources = vec![(Source::Signals, self.signals.as_fd())];
+    /// Waits until there is something to do, or until `due`.
+    fn wait(&mut self, due: Option<Instant>, ready: &mut Vec<Source>) -> io::Result<()> {
+        let EventLoop { rest, parties, busy, .. } = self;
+        let is_asked = || parties.iter().any(|(number, party)| party.is_asking() && !busy.contains(number));
+        if rest.doze(due, is_asked) {
+            return Ok(());
+        }
+        let mut sources = vec![(Source::Signals, self.signals.as_fd()), (Source::News, self.news.as_fd())];
         sources.extend(self.listener.as_ref().map(|listener| (Source::Listener, listener.as_fd())));
         sources.extend(self.console.as_ref().map(|console| (Source::Console, console.as_fd())));
-        sources
-            .extend(self.parties.iter().filter_map(|(number, party)| Some((Source::Party(*number), party.socket()?))));
-        let mut polled: Vec<PollFd<'_>> = sources
-            .iter()
-            .map(|(_, fd): &(Source, BorrowedFd<'_>)| PollFd::from_borrowed_fd(*fd, PollFlags::IN))
-            .collect();
-        let begun = Instant::now();
-        loop {
-            let now = Instant::now();
-            let left = due.map(|due| due.saturating_duration_since(now));
-            let timeout = if now < begun + self.patience { Some(Duration::ZERO) } else { left };
-            let timeout =
-                timeout.map(|left| Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ });
-            match poll(&mut polled, timeout.as_ref()) {
-                Ok(0) if left != Some(Duration::ZERO) && now < begun + self.patience => continue,
-                Ok(_) => break,
-                Err(rustix::io::Errno::INTR) => break,
-                Err(error) => return Err(error.into()),
+        sources.extend(parties.iter().filter_map(|(number, party)| Some((Source::Party(*number), party.socket()?))));
+        let mut polled: Vec<PollFd<'_>> =
+            sources.iter().map(|(_, fd)| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+        rest.sleep(due, is_asked, |left| {
+            let left = left.map(|left| Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ });
+            match poll(&mut polled, left.as_ref()) {
+                Ok(found) => Ok(found > 0),
+                Err(rustix::io::Errno::INTR) => Ok(true),
+                Err(error) => Err(io::Error::from(error)),
             }
-        }
+        })?;
         let hit = sources.iter().zip(&polled).filter(|(_, polled)| !polled.revents().is_empty());
         ready.extend(hit.map(|((source, _), _)| *source));
         Ok(())

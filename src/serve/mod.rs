@@ -13,22 +13,27 @@ mod order;
 mod party;
 mod pcsc;
 pub mod reader_conf;
+mod rest;
 mod voice;
 mod vpcd;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, ErrorKind};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use thiserror::Error;
 use vbus_bus::{OpenError, ReaderId};
+use vbus_ifd::doorbell::Doorbell;
+use vbus_reader::card::outside::News;
 use vbus_reader::card::outside::remote::PORT;
 
 use crate::readers::{self, ReaderArgument, ReadersError};
@@ -40,8 +45,10 @@ use crate::setup::SetupError;
 use desk::Desk;
 use event_loop::EventLoop;
 pub use event_loop::LoopError;
+use handler::Lobby;
 use journal::Journal;
 pub use reader_conf::ReaderConfError;
+use rest::Rest;
 pub use voice::Voice;
 use voice::{Served, Serving};
 use vpcd::CardSide;
@@ -65,7 +72,8 @@ pub struct Options {
     /// Put the readers' cards into the slots of a vpcd that runs there; each further reader takes the next port
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:35963")]
     vpcd: Option<String>,
-    /// Allow addresses that are not this machine's. Nothing on the way is protected: neither APDUs nor PINs
+    /// Allow addresses that are not this machine's, of a vpcd and for emulators: nothing on the way is protected, neither
+    /// APDUs nor PINs, and whoever reaches an emulator's port is the card
     #[arg(long)]
     allow_network: bool,
     /// Write the trace log: every APDU, its status, and what it left in the drivers' logs. PINs are masked
@@ -146,7 +154,7 @@ pub fn run(options: &Options, voice: Voice) -> Result<(), ServeError> {
     if let Some(keep) = &options.keep {
         fs::create_dir_all(keep).map_err(io(keep.display()))?;
     }
-    let scenario = readers::scenario(&options.readers, options.keep.as_deref())?;
+    let scenario = readers::scenario(&options.readers, options.keep.as_deref(), options.allow_network)?;
     let readers = readers_of(&scenario);
     let mut stage = Stage::load(&scenario)?;
     stage.start()?;
@@ -157,7 +165,8 @@ pub fn run(options: &Options, voice: Voice) -> Result<(), ServeError> {
         }
         None => None,
     };
-    let desk = Desk::new(stage, journal, voice)?;
+    let (heard, news) = news()?;
+    let desk = Desk::new(stage, journal, news, voice)?;
     let vpcds = vpcds(options, readers)?;
     let signals = signals()?;
     let socket = options.reader_conf.as_deref().map(|conf| listen(options, conf, readers)).transpose()?;
@@ -167,6 +176,8 @@ pub fn run(options: &Options, voice: Voice) -> Result<(), ServeError> {
         reader_conf: options.reader_conf.clone(),
         socket: socket.as_ref().map(|socket| socket.0.clone()),
     };
+    // Where the system has none, everything goes over sockets.
+    let (doorbell, file) = Doorbell::create().map_or((None, None), |(doorbell, file)| (Some(doorbell), Some(file)));
     let mut event_loop = EventLoop {
         desk,
         parties: BTreeMap::new(),
@@ -174,11 +185,15 @@ pub fn run(options: &Options, voice: Voice) -> Result<(), ServeError> {
         next_party: 0,
         listener,
         signals,
-        known: readers.iter().map(|reader| *reader.id.get_ref()).collect(),
+        news: heard,
+        lobby: Lobby {
+            known: readers.iter().map(|reader| *reader.id.get_ref()).collect(),
+            doorbell: file.map(Rc::new),
+        },
         voice,
         console: Some(io::stdin()),
         line: Vec::new(),
-        patience: patience(),
+        rest: Rest::new(doorbell),
     };
     for (reader, address) in vpcds {
         event_loop.add(Box::new(CardSide::new(reader, address)));
@@ -208,17 +223,10 @@ fn describe(reader: &Reader) -> String {
         Card::BuiltIn(BuiltIn::None) => "no card".to_owned(),
         Card::File(CardFile::Profile(path) | CardFile::Script(path)) => path.get_ref().clone(),
         Card::File(CardFile::Kept(kept)) => format!("{}, kept in {}", kept.profile.get_ref(), kept.file.get_ref()),
-        Card::File(CardFile::Remote(address)) => {
-            format!("a card emulator that connects to {}, on this machine only", address.get_ref())
+        Card::File(CardFile::Remote(address) | CardFile::RemoteOverNetwork(address)) => {
+            let note = address.get_ref().parse().map_or("", network_note);
+            format!("a card emulator that connects to {}{note}", address.get_ref())
         }
-    }
-}
-
-/// How long is looked for the next request before the thread sleeps. With one core, whoever sends it needs that core.
-fn patience() -> Duration {
-    match std::thread::available_parallelism() {
-        Ok(cores) if cores.get() > 1 => Duration::from_micros(50),
-        _ => Duration::ZERO,
     }
 }
 
@@ -231,6 +239,16 @@ fn signals() -> Result<UnixStream, ServeError> {
         signal_hook::low_level::pipe::register(signal, write).map_err(failed())?;
     }
     Ok(read)
+}
+
+/// A socket into which cards outside of the model write when they have something.
+fn news() -> Result<(UnixStream, News), ServeError> {
+    let failed = || io("a socket for what cards do");
+    let (heard, tell) = UnixStream::pair().map_err(failed())?;
+    heard.set_nonblocking(true).map_err(failed())?;
+    tell.set_nonblocking(true).map_err(failed())?;
+    // What is full is going to be heard.
+    Ok((heard, Arc::new(move || _ = (&tell).write(&[0]))))
 }
 
 /// The socket's path, which goes with whoever listens there.

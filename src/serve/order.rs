@@ -33,6 +33,11 @@ impl Order {
         Order::new(IOCTL_SMARTCARD_GET_STATE, &[], 4)
     }
 
+    /// Waits for a card to be there, or not to be.
+    pub(super) fn tracking(present: bool) -> Order {
+        Order::new(if present { IOCTL_SMARTCARD_IS_PRESENT } else { IOCTL_SMARTCARD_IS_ABSENT }, &[], 0)
+    }
+
     pub(super) fn power(action: PowerAction) -> Order {
         // The longest ATR has 33 bytes.
         Order::new(IOCTL_SMARTCARD_POWER, &(action as u32).to_le_bytes(), 36)
@@ -87,6 +92,8 @@ impl fmt::Display for Order {
             }
             IOCTL_VBUS_EXCHANGE => write!(f, "EXCHANGE {}", Masked(&self.payload)),
             IOCTL_SMARTCARD_GET_STATE => write!(f, "GET_STATE"),
+            IOCTL_SMARTCARD_IS_PRESENT => write!(f, "IS_PRESENT"),
+            IOCTL_SMARTCARD_IS_ABSENT => write!(f, "IS_ABSENT"),
             IOCTL_SMARTCARD_GET_ATTRIBUTE => write!(f, "GET_ATTRIBUTE {:#010x}", self.word()),
             IOCTL_SMARTCARD_SET_ATTRIBUTE => write!(f, "SET_ATTRIBUTE {:#010x}", self.word()),
             // Whatever a vendor's code carries may be a PIN.

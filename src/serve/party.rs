@@ -19,6 +19,11 @@ pub(super) trait Party {
     /// What is to be watched for something to read.
     fn socket(&self) -> Option<BorrowedFd<'_>>;
 
+    /// Whether there is something to be read that is no socket's.
+    fn is_asking(&self) -> bool {
+        false
+    }
+
     /// Reads what there is.
     ///
     /// # Errors

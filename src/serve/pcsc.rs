@@ -26,7 +26,8 @@ const CONTROL_MAX: usize = 4096;
 /// The code that answers it without one.
 pub(super) fn order(ask: &Ask<'_>) -> Result<Order, ResponseCode> {
     Ok(match *ask {
-        Ask::Open { .. } => return Err(ResponseCode::COMMUNICATION_ERROR),
+        // About the connection, and in the wrong place.
+        Ask::Open { .. } | Ask::Share | Ask::Ring | Ask::Watch => return Err(ResponseCode::COMMUNICATION_ERROR),
         Ask::Presence => Order::state(),
         Ask::PowerUp => Order::power(PowerAction::ColdReset),
         Ask::PowerDown => Order::power(PowerAction::Down),

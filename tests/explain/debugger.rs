@@ -110,6 +110,23 @@ fn a_bug_check_is_read_in_every_form_that_debuggers_print() {
 }
 
 #[test]
+fn a_power_irp_that_is_kept_is_told_from_a_power_change_that_waits_for_pnp() {
+    let head = "DRIVER_POWER_STATE_FAILURE (9f)\nA driver has failed to complete a power IRP within a specific time.\nArguments:\n";
+    let kept = format!(
+        "{head}Arg1: 0000000000000003, A device object has been blocking an IRP for too long a time\nArg2: ffffe0014512e060, \
+         Physical Device Object of the stack\nArg3: ffffd000c0fb8930, nt!TRIAGE_9F_POWER on Win7 and higher\nArg4: \
+         ffffe0014517f740, The blocked IRP\n"
+    );
+    assert_eq!(causes(&kept), ["power-irp-blocked"]);
+    let waits = format!(
+        "{head}Arg1: 0000000000000004, The power transition timed out waiting to synchronize with the Pnp\n\tsubsystem.\nArg2: \
+         0000000000000258, Timeout in seconds.\n"
+    );
+    assert_eq!(causes(&waits), ["power-waits-for-pnp"]);
+    assert_eq!(causes("BugCheck 9F, {1, ffffe0014512e060, 0, 0}\n"), ["freed-with-power-irp"]);
+}
+
+#[test]
 fn an_irp_without_locations_comes_with_what_irp_shows_of_it() {
     let text = "NO_MORE_IRP_STACK_LOCATIONS (35)\nArguments:\nArg1: ffffe000d2c3f010, Address of the IRP\nArg2: 0\n\
                 0: kd> !irp ffffe000d2c3f010\nIrp is active with 1 stacks 1 is current (= 0xffffe000d2c3f0d8)\n";

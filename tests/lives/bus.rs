@@ -2,7 +2,7 @@
 
 use vbus::wdf::*;
 use vbus::wdm::constants::*;
-use vbus::wdm::{CapabilityFlags, DevNode, Guid, Installation, Machine, NtStatus};
+use vbus::wdm::{CapabilityFlags, Context, DevNode, Guid, Installation, Machine, Major, NtStatus};
 
 /// What the bus does where it has a choice, and what was seen.
 #[derive(Default)]
@@ -29,6 +29,8 @@ pub struct Wanted {
     pub dead: Option<u64>,
     /// Children may hand requests to their bus, and do.
     pub forwards: bool,
+    /// Children give IRPs to their bus's queue, allowed or not, with these flags.
+    pub dispatches: Option<DispatchIrpFlags>,
 }
 
 pub struct Bus {
@@ -178,7 +180,7 @@ fn create_child(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Res
         .context(Child(id))
         .on_cleanup(|m, object| of_object(m, object, "EvtCleanup"))
         .on_destroy(|m, object| of_object(m, object, "EvtDestroy"));
-    let Wanted { forwards, .. } = m.extension::<Scene>().wanted;
+    let Wanted { forwards, dispatches, .. } = m.extension::<Scene>().wanted;
     let init = if forwards { init.allow_forwarding_to_parent() } else { init };
     let child = init.ids(ids).raw().callbacks(callbacks).create(m, attributes)?;
     let has = CapabilityFlags::UNIQUE_ID | CapabilityFlags::REMOVABLE | CapabilityFlags::EJECT_SUPPORTED;
@@ -186,8 +188,17 @@ fn create_child(m: &mut Machine, _: ChildList, id: u64, init: DeviceInit) -> Res
     child.create_interface(m, GUID_CHILD, None)?;
     let arrives = if forwards { to_parent } else { hold };
     Queue::config(Dispatch::Parallel).on_default(arrives).create_default(m, child)?;
+    if dispatches.is_some() {
+        child.configure_wdm_irp_dispatch(m, Major::InternalDeviceControl, Some(dispatch_to_parent), Context(0))?;
+    }
     m.extension_mut::<Scene>().children.push((id, child));
     Ok(())
+}
+
+fn dispatch_to_parent(m: &mut Machine, child: Device, asked: WdmIrp) -> NtStatus {
+    let Scene { parent_queue, wanted, .. } = m.extension::<Scene>();
+    let (queue, flags) = (parent_queue.unwrap(), wanted.dispatches.unwrap());
+    child.dispatch_irp_to_queue(m, asked.irp, queue, flags)
 }
 
 fn hold(m: &mut Machine, _: Queue, request: Request) {

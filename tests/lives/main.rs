@@ -7,6 +7,7 @@ mod approve;
 mod bench;
 mod bus;
 
+mod answers;
 mod children;
 mod failures;
 mod idle;

@@ -1,8 +1,8 @@
 //! A bus that goes, with children in every state, and children that hand their requests to it.
 
-use vbus::wdf::{Device, FailedAction, ForwardProgressPolicy, Handle};
+use vbus::wdf::{Device, DispatchIrpFlags, FailedAction, ForwardProgressPolicy, Handle};
 use vbus::wdm::constants::*;
-use vbus::wdm::{DevNode, IoctlCode, Irp, Machine, Major, Parameters};
+use vbus::wdm::{DevNode, IoctlCode, Irp, Machine, Major, NtStatus, Parameters};
 
 use crate::bus::{Bus, Wanted};
 
@@ -119,6 +119,55 @@ fn a_request_that_is_handed_to_the_bus_is_the_buss_in_a_location_of_its_own() {
     bus.complete_held();
     assert_eq!(bus.machine[irp].io_status.status, STATUS_SUCCESS);
     bus.end();
+}
+
+#[test]
+fn an_irp_that_a_child_gives_to_its_buss_queue_goes_on_in_the_buss_location() {
+    let dispatches = Some(DispatchIrpFlags::NONE);
+    let mut bus = Bus::new(Wanted { forwards: true, dispatches, ..Wanted::default() });
+    bus.run(|m, list| list.add_or_update(m, 7)).unwrap();
+    let (parent, child) = (bus.device(), bus.child(7));
+    let irp = bus.run(|m, _| send(m, child));
+    let [held] = bus.held()[..] else { panic!("the bus holds the request") };
+    assert_eq!(bus.run(|m, _| held.device(m)), Some(parent), "it was the bus's from the beginning");
+    assert_eq!((bus.machine[irp].stack_count(), bus.machine[irp].current_location()), (3, 2));
+    let parent = bus.run(|m, _| parent.device_object(m));
+    assert_eq!(bus.machine[irp].current().device, Some(parent));
+    bus.complete_held();
+    assert_eq!(bus.machine[irp].io_status.status, STATUS_SUCCESS);
+    bus.end();
+}
+
+/// What the verifier says of an IRP that a child gives to its bus's queue.
+fn verified(wanted: Wanted) -> (NtStatus, String) {
+    let mut bus = Bus::new(wanted);
+    bus.run(|m, list| list.add_or_update(m, 7)).unwrap();
+    let child = bus.child(7);
+    let before = bus.driver.log_sequence(&bus.machine);
+    let irp = bus.run(|m, _| {
+        let top = child.device_object(m);
+        let irp = m.allocate_irp(m[top].stack_size).unwrap();
+        m[irp].next_mut().major = Major::InternalDeviceControl;
+        irp.call_driver(m, top);
+        irp
+    });
+    let log = bus.driver.log_after(&bus.machine, before);
+    let line = log.iter().rev().find(|line| line.function == "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue");
+    let (status, text) = (bus.machine[irp].io_status.status, line.map(|line| line.message.clone()));
+    bus.end();
+    (status, text.unwrap_or_default())
+}
+
+#[test]
+fn the_verifier_asks_whether_the_child_may_and_whether_the_flags_are_known() {
+    let dispatches = Some(DispatchIrpFlags::NONE);
+    let (status, line) = verified(Wanted { dispatches, ..Wanted::default() });
+    assert_eq!(status, STATUS_INVALID_DEVICE_REQUEST);
+    assert!(line.starts_with("WdfPdoInitSetForwardRequestToParent not called on Device 0x"), "{line}");
+    let dispatches = Some(DispatchIrpFlags(8));
+    let (status, line) = verified(Wanted { forwards: true, dispatches, ..Wanted::default() });
+    assert_eq!(status, STATUS_INVALID_PARAMETER);
+    assert!(line.starts_with("Flags 0x8 are invalid, "), "{line}");
 }
 
 #[test]

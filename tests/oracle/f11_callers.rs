@@ -391,7 +391,7 @@ fn wdm_dispatch(m: &mut Machine, device: Device, asked: WdmIrp) -> NtStatus {
     let Scene { wanted, second, .. } = m.extension::<Scene>();
     match (wanted.wdm_dispatch.as_str(), *second) {
         ("callbackToSecondQueue", Some(second)) => {
-            let status = device.dispatch_irp_to_queue(m, irp, second);
+            let status = device.dispatch_irp_to_queue(m, irp, second, DispatchIrpFlags::NONE);
             record(m, format!("dispatchIrpToIoQueue {}", hex(status)));
             status
         }

@@ -1,10 +1,10 @@
 //! Cards and readers that come and go while programs use them, and `vbus serve` that does.
 
-use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::world::{self, Process, Serve, World, answers, file, opensc, pyscard, run, text, until};
+use super::world::{self, Process, Serve, Talk, World, answers, file, opensc, pyscard, run, text, until};
 
 const READER: &str = "vbus reader 7 00 00";
 
@@ -14,21 +14,49 @@ fn has_card(reader: usize) -> bool {
 
 pub fn a_card_pulled_out_ends_a_transaction() {
     let mut world = World::with(&["7=built-in"]);
-    let mut command = Command::new("/usr/bin/python3");
-    command.arg(file("removal.py")).arg(READER).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut client = Process::start(&mut command);
-    let mut says = BufReader::new(client.0.stdout.take().unwrap()).lines();
-    let mut hears = client.0.stdin.take().unwrap();
-    let mut next = |expected: &str| assert_eq!(says.next().and_then(Result::ok).as_deref(), Some(expected));
-
-    next("in a transaction");
+    let mut client = Talk::start("removal.py", &[READER]);
+    client.expect("in a transaction");
     assert_eq!(world.serve.tell("remove 7"), "reader 7: card removed");
-    writeln!(hears, "removed").unwrap();
-    next("the card is gone");
+    client.tell("removed");
+    client.expect("the card is gone");
     assert_eq!(world.serve.tell("insert 7"), "reader 7: card inserted");
-    writeln!(hears, "inserted").unwrap();
-    next("ok");
-    assert_eq!(client.wait(), Some(0));
+    client.tell("inserted");
+    client.expect("ok");
+    client.end();
+}
+
+pub fn cards_that_come_and_go_are_seen_at_once() {
+    let mut world = World::with(&["7=built-in"]);
+    let mut client = Talk::start("events.py", &[READER]);
+    let mut took = Duration::ZERO;
+    let changes = [("remove 7", "empty"), ("insert 7", "present")];
+    const ROUNDS: u32 = 8;
+    for (command, seen) in (0..ROUNDS).flat_map(|_| changes) {
+        client.tell("go on");
+        client.expect("waiting");
+        thread::sleep(Duration::from_millis(50));
+        let begun = Instant::now();
+        world.serve.tell(command);
+        client.expect(seen);
+        took += begun.elapsed();
+    }
+    // pcscd's own looks, 0.4 s from each other, would be 0.2 s for each.
+    let each = took / (2 * ROUNDS);
+    assert!(each < Duration::from_millis(100), "{each:?} until a change is seen");
+    client.end();
+}
+
+pub fn a_card_exchanged_faster_than_anybody_looks_is_noticed() {
+    let mut world = World::with(&["7=built-in"]);
+    let mut client = Talk::start("exchange.py", &[READER, "5"]);
+    for _ in 0..5 {
+        client.expect("connected");
+        let said = world.serve.tell_at_once(&["remove 7", "insert 7"]);
+        assert_eq!(said, ["reader 7: card removed", "reader 7: card inserted"]);
+        client.tell("exchanged");
+    }
+    client.expect("ok");
+    client.end();
 }
 
 pub fn an_unplugged_child_has_no_card() {

@@ -26,12 +26,19 @@ const TESTS: &[(&str, fn())] = &[
     ("scdaemon_finds_no_application_on_the_card", clients::scdaemon_finds_no_application_on_the_card),
     ("two_clients_share_and_exclude_each_other", clients::two_clients_share_and_exclude_each_other),
     ("a_card_pulled_out_ends_a_transaction", lives::a_card_pulled_out_ends_a_transaction),
+    ("cards_that_come_and_go_are_seen_at_once", lives::cards_that_come_and_go_are_seen_at_once),
+    (
+        "a_card_exchanged_faster_than_anybody_looks_is_noticed",
+        lives::a_card_exchanged_faster_than_anybody_looks_is_noticed,
+    ),
     ("a_child_that_is_not_plugged_in_is_a_reader_without_a_card", lives::an_unplugged_child_has_no_card),
     ("a_scenario_is_played_in_real_time", lives::a_scenario_is_played_in_real_time),
     ("a_thousand_sessions_leave_nothing_behind", lives::a_thousand_sessions_leave_nothing_behind),
     ("both_signals_end_it_cleanly_and_it_can_come_back", lives::both_signals_end_it_cleanly),
     ("a_pin_counter_survives_a_restart", lives::a_pin_counter_survives_a_restart),
     ("viccs_card_is_in_our_reader", remote::viccs_card_is_in_our_reader),
+    ("a_remote_card_that_is_stuck_holds_up_nobody_else", remote::a_remote_card_that_is_stuck_holds_up_nobody_else),
+    ("emulators_come_over_the_network_where_that_is_allowed", remote::emulators_come_over_the_network_where_allowed),
     ("our_card_is_in_debians_vpcd_and_answers_without_a_stall", remote::our_card_is_in_debians_vpcd),
 ];
 

@@ -17,7 +17,7 @@ print("in a transaction", flush=True)
 assert sys.stdin.readline() == "removed\n"
 result, _ = SCardTransmit(card, SCARD_PCI_T1, READ)
 assert result in (SCARD_W_REMOVED_CARD, SCARD_E_NO_SMARTCARD), SCardGetErrorMessage(result)
-# pcscd looks every 0.4 s; from then on the handle is of no use.
+# pcscd is told; from then on the handle is of no use.
 for _ in range(100):
     result, _ = SCardTransmit(card, SCARD_PCI_T1, READ)
     if result == SCARD_W_REMOVED_CARD:

@@ -1,10 +1,10 @@
 //! A `vbus serve` and a pcscd with its readers, and programs that use them.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -98,6 +98,40 @@ impl Drop for Process {
     }
 }
 
+/// A pyscard script that says something, is told something, and so on.
+pub struct Talk {
+    client: Process,
+    says: Lines<BufReader<ChildStdout>>,
+    hears: ChildStdin,
+}
+
+impl Talk {
+    pub fn start(script: &str, arguments: &[&str]) -> Talk {
+        let mut command = Command::new("/usr/bin/python3");
+        command.arg(file(script)).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut client = Process::start(&mut command);
+        let says = BufReader::new(client.0.stdout.take().expect("it is a pipe")).lines();
+        let hears = client.0.stdin.take().expect("it is a pipe");
+        Talk { client, says, hears }
+    }
+
+    /// Says something to it.
+    pub fn tell(&mut self, line: &str) {
+        writeln!(self.hears, "{line}").expect("it listens");
+    }
+
+    /// Hears this line next.
+    pub fn expect(&mut self, line: &str) {
+        assert_eq!(self.says.next().and_then(Result::ok).as_deref(), Some(line));
+    }
+
+    /// Ends it, as it should end.
+    pub fn end(mut self) {
+        drop(self.hears);
+        assert_eq!(self.client.wait(), Some(0));
+    }
+}
+
 /// A running `vbus serve`.
 pub struct Serve {
     pub process: Process,
@@ -107,6 +141,11 @@ pub struct Serve {
 
 impl Serve {
     pub fn start(directory: &Path, arguments: &[&str]) -> Serve {
+        Serve::start_and_listen(directory, arguments).0
+    }
+
+    /// Starts it, and returns what it says before it serves.
+    pub fn start_and_listen(directory: &Path, arguments: &[&str]) -> (Serve, Vec<String>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vbus"));
         command.arg("serve").args(arguments).current_dir(directory);
         let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
@@ -118,20 +157,31 @@ impl Serve {
             lines.take_while(|line| sender.send(line.clone()).is_ok()).for_each(drop);
         });
         let mut serve = Serve { process, console, said };
-        serve.hear("serving");
-        serve
+        let (_, said) = serve.hear_all("serving");
+        (serve, said)
     }
 
     /// Waits for a line that begins so.
     pub fn hear(&mut self, beginning: &str) -> String {
+        self.hear_all(beginning).0
+    }
+
+    /// The line, and those before it.
+    fn hear_all(&mut self, beginning: &str) -> (String, Vec<String>) {
         let mut others = Vec::new();
         while let Ok(line) = self.said.recv_timeout(SOON) {
             if line.starts_with(beginning) {
-                return line;
+                return (line, others);
             }
             others.push(line);
         }
         panic!("vbus serve does not say {beginning:?} but {others:?}");
+    }
+
+    /// Has several things done as fast as it can.
+    pub fn tell_at_once(&mut self, what: &[&str]) -> Vec<String> {
+        writeln!(self.console, "{}", what.join("\n")).expect("it reads its console");
+        what.iter().map(|_| self.hear("reader")).collect()
     }
 
     /// Has something done to a reader.

@@ -35,6 +35,8 @@ pub struct Bench {
     pub wait_wake: Option<Irp>,
     /// What the function driver wrote down.
     pub notes: Vec<String>,
+    /// The bus driver, the function driver and the filter above it.
+    pub drivers: Vec<DriverObject>,
     lines: Vec<Line>,
     bus: Option<DevNode>,
 }
@@ -53,10 +55,13 @@ pub fn bench() -> Machine {
     m.add_extension(Bench::default());
     let bus = bus::driver(&mut m);
     m.install(Installation { hardware_id: "ROOT\\BUS".into(), function: Some(bus), ..Installation::default() });
+    let function = function::driver(&mut m, "function");
+    let filter = create_filter(&mut m, "filter", FilterStyle::Copy);
+    m.extension_mut::<Bench>().drivers = vec![bus, function, filter];
     let installation = Installation {
         hardware_id: "BUS\\Child".into(),
-        function: Some(function::driver(&mut m, "function")),
-        upper_filters: vec![create_filter(&mut m, "filter", FilterStyle::Copy)],
+        function: Some(function),
+        upper_filters: vec![filter],
         ..Installation::default()
     };
     m.install(installation);

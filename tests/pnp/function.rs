@@ -27,7 +27,7 @@ struct Function {
     link: String,
 }
 
-fn add_device(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -> NtStatus {
+pub fn add_device(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -> NtStatus {
     bench::add_device(m, driver, pdo);
     let link = m.register_interface(pdo, GUID_CHILD, "").unwrap();
     let device = pdo.top_of_stack(m);

@@ -13,4 +13,7 @@ mod lives;
 mod notifications;
 mod power;
 mod removal;
+mod remove_lock;
 mod state;
+mod verifier;
+mod watchdog;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use vbus::wdf::{Driver, Level};
-use vbus::wdm::{DevNode, Machine, NtStatus, Overlapped, Stop};
+use vbus::wdm::{DevNode, Machine, NtStatus, Overlapped, Stop, SystemPowerState};
 
 use crate::common::bench::with_names;
 use crate::framework::Framework;
@@ -34,6 +34,8 @@ pub enum Program {
     Cancels,
     /// Sends a request and does not wait; the PnP manager stops the device to rebalance resources.
     IsInterrupted,
+    /// Sends a request and does not wait; the user puts the system to sleep and wakes it.
+    SleepsOn,
 }
 
 /// What the program sends, and gets when all is well.
@@ -143,6 +145,10 @@ pub fn play(m: &mut Machine, program: Program, link: &str, node: Option<DevNode>
         (Program::IsInterrupted, Some(node)) => {
             m.stop_device(node)?.expect("nobody refuses");
             m.restart_device(node)?;
+        }
+        (Program::SleepsOn, _) => {
+            m.sleep(SystemPowerState::Sleeping3)?.expect("nobody refuses");
+            m.wake()?;
         }
         _ => _ = m.cancel_io(sent)?,
     }

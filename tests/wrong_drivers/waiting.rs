@@ -12,6 +12,7 @@ wrong_drivers! {
     takes_its_devices_lock_twice = LOCK_TWICE;
     releases_a_spin_lock_that_it_does_not_hold = NOT_HELD;
     leaves_a_request_unanswered_when_its_device_stops = IO_STOP;
+    leaves_a_request_unanswered_when_the_system_sleeps = POWER_STOP;
     acknowledges_outside_evt_io_stop = OUTSIDE;
     loses_a_request_that_a_queue_does_not_take = BUSY;
     retrieves_from_a_queue_that_presents = RETRIEVES;
@@ -72,8 +73,7 @@ fn keep(_: &mut Machine, _: Queue, _: Request) {}
 
 const IO_STOP: WrongDriver = WrongDriver {
     rules: &["EvtIoStopCompleteOrStopAck", "EvtIoStopCancel", "DrvAckIoStop"],
-    windows: "The PnP manager waits for the request for ever, and so does everybody who waits for the PnP manager; a change \
-              of power that waits like that ends in bug check 0x9F after some minutes.",
+    windows: "The PnP manager waits for the request for ever, and so does everybody who waits for the PnP manager.",
     wrong: Party::Framework(Framework {
         serve: keep,
         on_stop: Some(|_, _, _, _| {}),
@@ -84,6 +84,24 @@ const IO_STOP: WrongDriver = WrongDriver {
         serve: keep,
         on_stop: Some(|m, _, request, _| request.complete(m, STATUS_CANCELLED)),
         program: Program::IsInterrupted,
+        ..FRAMEWORK
+    }),
+};
+
+const POWER_STOP: WrongDriver = WrongDriver {
+    rules: &["EvtIoStopCompleteOrStopAck", "EvtIoStopCancel", "DrvAckIoStop", "0x9F parameter 1 = 3"],
+    windows: "The framework holds the device's power IRP until the request is answered or acknowledged. The power manager \
+              waits ten minutes for that IRP, then the system stops with DRIVER_POWER_STATE_FAILURE.",
+    wrong: Party::Framework(Framework {
+        serve: keep,
+        on_stop: Some(|_, _, _, _| {}),
+        program: Program::SleepsOn,
+        ..FRAMEWORK
+    }),
+    repaired: Party::Framework(Framework {
+        serve: keep,
+        on_stop: Some(|m, _, request, _| request.complete(m, STATUS_CANCELLED)),
+        program: Program::SleepsOn,
         ..FRAMEWORK
     }),
 };

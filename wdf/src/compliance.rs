@@ -5,8 +5,10 @@
 
 use vbus_wdm::Machine;
 
+use crate::device::DeviceKind;
 use crate::driver::Driver;
 use crate::framework::{fx, fx_mut};
+use crate::request::Transfer;
 
 /// A rule, by the name that its page has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +31,20 @@ pub enum Rule {
     ParentObjectCheck,
     /// The same of a lock.
     ParentObjectCheckLock,
+    /// A request's status is read, though its last send neither failed nor waited for the answer.
+    RequestGetStatusValid,
+    /// A request is taken out of a queue as found that WdfIoQueueFindRequest did not find.
+    WdfIoQueueRetrieveFoundRequest,
+    /// A request is asked for its file by a driver that configured no file objects.
+    FileObjectConfigured,
+    /// EvtDriverDeviceAdd succeeds although its device could not be created.
+    DeviceCreateFail,
+    /// A control device that EvtDriverDeviceAdd created is not finished when it returns.
+    CtlDeviceFinishInitDeviceAdd,
+    /// A read is asked for its input.
+    InputBufferAPI,
+    /// A write is asked for its output.
+    OutputBufferAPI,
 }
 
 /// A rule that a driver broke.
@@ -69,6 +85,18 @@ pub enum Act {
     CreateMemory,
     /// It creates a lock without a parent.
     CreateLock,
+    /// It reads the status of the request with this handle.
+    ReadStatus(u64),
+    /// It takes a request out of a queue that was not found there.
+    RetrieveUnfound,
+    /// It asks for a file although it wanted none.
+    AskForFile,
+    /// It succeeds in EvtDriverDeviceAdd without a device.
+    AddNothing,
+    /// It succeeds there, and a control device of it still initializes.
+    AddUnfinished,
+    /// It asks a transfer for the buffer of the other direction.
+    AskWrongBuffer(Transfer),
 }
 
 /// What is known of a driver whose rules are looked at.
@@ -77,6 +105,10 @@ pub(crate) struct Compliance {
     pub(crate) broken: Vec<RuleBroken>,
     inside: Vec<Inside>,
     spin_locks: u32,
+    /// The handles of the requests whose last send failed, or waited for the answer.
+    answered: Vec<u64>,
+    /// A device could not be created since EvtDriverDeviceAdd was called.
+    create_failed: bool,
 }
 
 impl Compliance {
@@ -87,6 +119,13 @@ impl Compliance {
             Act::WaitWithoutLimit => Some(Rule::SyncReqSend),
             Act::CreateMemory => Some(Rule::ParentObjectCheck),
             Act::CreateLock => Some(Rule::ParentObjectCheckLock),
+            Act::ReadStatus(request) => (!self.answered.contains(&request)).then_some(Rule::RequestGetStatusValid),
+            Act::RetrieveUnfound => Some(Rule::WdfIoQueueRetrieveFoundRequest),
+            Act::AskForFile => Some(Rule::FileObjectConfigured),
+            Act::AddUnfinished => Some(Rule::CtlDeviceFinishInitDeviceAdd),
+            Act::AskWrongBuffer(Transfer::Input) => Some(Rule::InputBufferAPI),
+            Act::AskWrongBuffer(Transfer::Output) => Some(Rule::OutputBufferAPI),
+            Act::AddNothing => self.create_failed.then_some(Rule::DeviceCreateFail),
             _ => match (act, inside?) {
                 (Act::SuspendQueue, Inside::SurpriseRemoval) => Some(Rule::EvtSurpriseRemoveNoSuspendQueue),
                 (Act::Complete, Inside::SurpriseRemoval) => Some(Rule::EvtSurpriseRemoveNoRequestComplete),
@@ -106,7 +145,7 @@ fn of(m: &mut Machine, driver: Driver) -> Option<&mut Compliance> {
 /// A driver does something. Costs a look where nobody wants to hear of rules.
 #[inline]
 pub fn comply(m: &mut Machine, driver: Driver, act: Act, ddi: &'static str) {
-    if fx(m).checks_rules {
+    if checks_rules(m) {
         look(m, driver, act, ddi);
     }
 }
@@ -122,7 +161,7 @@ fn look(m: &mut Machine, driver: Driver, act: Act, ddi: &'static str) {
 
 /// Calls a driver in a callback in which some calls are wrong.
 pub(crate) fn within<R>(m: &mut Machine, driver: Driver, what: Inside, call: impl FnOnce(&mut Machine) -> R) -> R {
-    if !fx(m).checks_rules {
+    if !checks_rules(m) {
         return call(m);
     }
     if let Some(compliance) = of(m, driver) {
@@ -137,12 +176,51 @@ pub(crate) fn within<R>(m: &mut Machine, driver: Driver, what: Inside, call: imp
 
 /// A driver takes a spin lock, or gives it back.
 pub(crate) fn holds_spin_lock(m: &mut Machine, driver: Driver, takes: bool) {
-    if !fx(m).checks_rules {
+    if !checks_rules(m) {
         return;
     }
     if let Some(compliance) = of(m, driver) {
         let locks = compliance.spin_locks;
         compliance.spin_locks = if takes { locks + 1 } else { locks.saturating_sub(1) };
+    }
+}
+
+/// Whether any driver's rules are looked at.
+#[inline]
+pub fn checks_rules(m: &Machine) -> bool {
+    fx(m).checks_rules
+}
+
+/// A driver sends the request with this handle: its status tells what came of that once the send failed, or waited.
+pub fn answered(m: &mut Machine, driver: Driver, request: u64, is_answered: bool) {
+    if let Some(compliance) = of(m, driver) {
+        compliance.answered.retain(|&answered| answered != request);
+        if is_answered {
+            compliance.answered.push(request);
+        }
+    }
+}
+
+/// EvtDriverDeviceAdd returned success.
+pub(crate) fn added(m: &mut Machine, driver: Driver, has_device: bool) {
+    if !checks_rules(m) {
+        return;
+    }
+    if !has_device {
+        look(m, driver, Act::AddNothing, "WdfDeviceCreate");
+    }
+    let own =
+        fx(m).devices.iter().filter(|(_, body)| body.header.driver() == driver && body.kind == DeviceKind::Control);
+    let unfinished = own.filter_map(|(_, body)| body.device_object).any(|object| m[object].initializing);
+    if unfinished {
+        look(m, driver, Act::AddUnfinished, "WdfControlFinishInitializing");
+    }
+}
+
+/// EvtDriverDeviceAdd is called, or could not create its device.
+pub(crate) fn creates(m: &mut Machine, driver: Driver, failed: bool) {
+    if let Some(compliance) = of(m, driver) {
+        compliance.create_failed = failed;
     }
 }
 

@@ -3,7 +3,7 @@
 use vbus_wdm::constants::*;
 use vbus_wdm::{Context, DeviceObject, DriverObject, Id, Machine, NtStatus, Pool};
 
-use crate::compliance::Compliance;
+use crate::compliance::{self, Compliance};
 use crate::device::DeviceInit;
 use crate::dispatch;
 use crate::framework::{Framework, fx, fx_mut, trace};
@@ -253,16 +253,19 @@ fn add_device(m: &mut Machine, driver_object: DriverObject, pdo: DeviceObject) -
     let driver = Driver::from_id(id);
     trace(m, driver, &sites::ADD_DEVICE_ENTER, [pdo.address()]);
     let device_add = fx(m).drivers.get(id).and_then(|body| body.device_add);
+    compliance::creates(m, driver, false);
     let mut status = match device_add {
         Some(device_add) => NtStatus::from(device_add(m, driver, DeviceInit::for_stack(driver, pdo))),
         None => STATUS_INVALID_DEVICE_REQUEST,
     };
-    if let Some(device_object) = fx_mut(m).drivers.get_mut(id).and_then(|body| body.added.take()) {
-        if status.is_success() {
-            m[device_object].initializing = false;
-        } else {
-            status = crate::device::end::undo_failed_add(m, device_object, status);
-        }
+    let added = fx_mut(m).drivers.get_mut(id).and_then(|body| body.added.take());
+    match added {
+        Some(device_object) if status.is_success() => m[device_object].initializing = false,
+        Some(device_object) => status = crate::device::end::undo_failed_add(m, device_object, status),
+        None => {}
+    }
+    if status.is_success() {
+        compliance::added(m, driver, added.is_some());
     }
     trace(m, driver, &sites::ADD_DEVICE_EXIT, [status.0.into()]);
     status

@@ -3,7 +3,7 @@
 //! Source: S/irphandlers/io/fxpkgio.cpp:100-1010, 1700-1757; S/core/fxdeviceapi.cpp:1840-2670.
 
 use vbus_wdm::constants::*;
-use vbus_wdm::{Context, DeviceObject, Irp, Machine, Major, NtStatus, Parameters};
+use vbus_wdm::{DeviceObject, Irp, Machine, Major, NtStatus, Parameters};
 
 use crate::device::{Device, DeviceKind};
 use crate::dispatch::pass_down;
@@ -13,26 +13,8 @@ use crate::pnp;
 use crate::queue::Queue;
 use crate::request::Request;
 use crate::trace::sites;
-use crate::verifier::{self, debug_break};
-
-/// EvtDeviceWdmIrpDispatch: looks at an IRP before it becomes a request. It gives the IRP to the framework with
-/// [`Device::dispatch_irp`] or [`Device::dispatch_irp_to_queue`], or completes it.
-pub type WdmIrpDispatch = fn(&mut Machine, Device, WdmIrp) -> NtStatus;
-
-/// What EvtDeviceWdmIrpDispatch is told.
-#[derive(Clone, Copy, Debug)]
-pub struct WdmIrp {
-    /// The IRP.
-    pub irp: Irp,
-    /// Its major function.
-    pub major: Major,
-    /// Its minor function.
-    pub minor: u8,
-    /// Its control code; 0 for a read or write.
-    pub code: u32,
-    /// The driver's own word.
-    pub context: Context,
-}
+use crate::verifier::debug_break;
+use crate::wdm_dispatch::WdmIrp;
 
 /// EvtIoInCallerContext: the driver has the request before any queue, in the context of whoever sent it. It calls
 /// [`Device::enqueue_request`] or completes it.
@@ -62,7 +44,7 @@ pub(crate) fn dispatch(m: &mut Machine, device: Device, irp: Irp) -> NtStatus {
 
 /// DispatchStep1, after the driver's own look at the IRP.
 #[inline]
-fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus {
+pub(crate) fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus {
     let mut fx = take_fx(m);
     let body = fx.device(device);
     let (kind, lower, driver) = (body.kind, body.lower, body.header.driver());
@@ -87,7 +69,7 @@ fn to_queue(m: &mut Machine, device: Device, irp: Irp, major: Major) -> NtStatus
 
 /// DispatchStep2: the IRP gets its request, which goes to EvtIoInCallerContext if there is one, and else to its queue.
 #[inline]
-fn make_request(
+pub(crate) fn make_request(
     m: &mut Machine,
     device: Device,
     irp: Irp,
@@ -229,88 +211,6 @@ impl Device {
             queue.0.protect(m);
         }
         Ok(())
-    }
-
-    /// `WdfDeviceConfigureWdmIrpDispatchCallback`: `callback` sees IRPs of this major function before they become
-    /// requests. No callback at all is bug check 0x10D/4.
-    ///
-    /// # Errors
-    /// STATUS_INVALID_PARAMETER for another major function than read, write and the two controls, or for a second
-    /// callback; STATUS_INVALID_DEVICE_STATE after the device was started.
-    pub fn configure_wdm_irp_dispatch(
-        self,
-        m: &mut Machine,
-        major: Major,
-        callback: Option<WdmIrpDispatch>,
-        context: impl Into<Context>,
-    ) -> Result<(), NtStatus> {
-        let driver = self.driver(m);
-        let refused = STATUS_INVALID_PARAMETER;
-        if !matches!(major, Major::Read | Major::Write | Major::DeviceControl | Major::InternalDeviceControl) {
-            trace(m, driver, &sites::DYNAMIC_MAJOR, [major as u64, refused.0.into()]);
-            return Err(refused);
-        }
-        let Some(callback) = callback else {
-            const DDI: &str = "WdfDeviceConfigureWdmIrpDispatchCallback";
-            // The third parameter is the caller's address.
-            verifier::wdf_violation(m, Some(driver), 4, [0, driver.object().address() ^ 0xFFFF], DDI);
-        };
-        if let Err(control) = pnp::still_initializing(m, self) {
-            let status = STATUS_INVALID_DEVICE_STATE;
-            let site = if control { &sites::DYNAMIC_FINISHED } else { &sites::DYNAMIC_STARTED };
-            trace(m, driver, site, [self.0.address(), status.0.into()]);
-            return Err(status);
-        }
-        let dynamic = &mut self.body(m).dynamic;
-        if dynamic.get(major).is_some() {
-            trace(m, driver, &sites::IO_DYNAMIC_TWICE, [driver.object().handle(), major as u64, refused.0.into()]);
-            return Err(refused);
-        }
-        dynamic.set(major, (callback, context.into()));
-        Ok(())
-    }
-
-    /// `WdfDeviceWdmDispatchIrp`, in EvtDeviceWdmIrpDispatch: the IRP goes the way it would have gone without the
-    /// callback.
-    pub fn dispatch_irp(self, m: &mut Machine, irp: Irp) -> NtStatus {
-        let major = m[irp].current().major;
-        to_queue(m, self, irp, major)
-    }
-
-    /// `WdfDeviceWdmDispatchIrpToIoQueue`, in EvtDeviceWdmIrpDispatch: the IRP becomes a request of this queue.
-    ///
-    /// The answer is the dispatch routine's. Only the verifier looks whether the queue is the device's and has a callback
-    /// for the kind: STATUS_INVALID_PARAMETER completes the IRP.
-    pub fn dispatch_irp_to_queue(self, m: &mut Machine, irp: Irp, queue: Queue) -> NtStatus {
-        let driver = self.driver(m);
-        if driver.verifier_on(m)
-            && let Err(status) = self.verify_dispatch_to(m, irp, queue)
-        {
-            return irp.complete_with(m, status, 0);
-        }
-        make_request(m, self, irp, Some(queue), None)
-    }
-
-    fn verify_dispatch_to(self, m: &mut Machine, irp: Irp, queue: Queue) -> Result<(), NtStatus> {
-        let driver = self.driver(m);
-        let location = m[irp].current();
-        let (major, minor) = (location.major, location.minor);
-        let status = STATUS_INVALID_PARAMETER;
-        let device_address = self.device_object(m).address();
-        let arguments = [self.0.handle(), device_address, major as u64, minor.into(), irp.address()];
-        trace(m, driver, &sites::DISPATCH_TO_QUEUE, arguments);
-        let owner = queue.device(m);
-        if !take_fx(m).queue(queue).handles(major) {
-            let arguments =
-                [queue.0.handle(), irp.address(), major as u64, minor.into(), self.0.handle(), status.0.into()];
-            trace(m, driver, &sites::DISPATCH_TO_QUEUE_NO_HANDLER, arguments);
-        } else if owner != self && Some(owner) != self.parent(m) {
-            trace(m, driver, &sites::DISPATCH_TO_QUEUE_OTHER_DEVICE, [owner.0.handle(), status.0.into()]);
-        } else {
-            return Ok(());
-        }
-        debug_break(m, driver);
-        Err(status)
     }
 
     /// `WdfDeviceEnqueueRequest`, in EvtIoInCallerContext: the request goes to its queue. A filter's that has none goes

@@ -28,6 +28,7 @@ mod trace;
 mod unload;
 mod verifier;
 mod watch;
+mod wdm_dispatch;
 mod worker;
 
 pub use child_list::{
@@ -39,7 +40,7 @@ pub use device::{Device, DeviceInit, DeviceKind, Preprocess};
 pub use driver::{DeviceAdd, Driver, DriverConfig, DriverUnload, ForwardProgressTest};
 pub use file::{FileConfig, FileCreate, FileNotice, WdfFileObject};
 pub use framework::object_count;
-pub use io_package::{InCallerContext, WdmIrp, WdmIrpDispatch};
+pub use io_package::InCallerContext;
 pub use later::{Dpc, DpcConfig, Timer, TimerConfig, WorkItem, WorkItemConfig};
 pub use lookaside::Lookaside;
 pub use object::{
@@ -63,10 +64,11 @@ pub use string::WdfString;
 pub use sync::{SpinLock, WaitLock};
 pub use trace::{Level, Log, LogLine, Site, sites};
 pub use watch::{Destination, RequestHook, RequestObservation, RequestStep, drivers, log_moment, on_request_step};
+pub use wdm_dispatch::{DispatchIrpFlags, WdmIrp, WdmIrpDispatch};
 
 /// What the framework's own upper layers, such as the I/O targets, build on. A driver has no business here.
 pub mod layer {
-    pub use crate::compliance::{Act, comply};
+    pub use crate::compliance::{Act, answered, checks_rules, comply};
     pub use crate::device::targets::{DISPOSE_EVENT, default_target, self_target, take_over};
     pub use crate::framework::{Fx, take_fx, trace};
     pub use crate::io_package::{dispatch_to_self, is_io, queue_for, queues_are_assignable};

@@ -34,6 +34,8 @@ pub enum Pool {
     Code,
     /// IO_REMOVE_LOCK, in a device extension.
     RemoveLock,
+    /// What is left for the debugger at a bug check.
+    Triage,
 }
 
 impl Pool {
@@ -52,6 +54,7 @@ impl Pool {
             Pool::FxObject => (0xFFFF_CF81_8EC9_1A50, 0x1E0),
             Pool::ChildEntry => (0xFFFF_CF81_9720_5C30, 0xA0),
             Pool::RemoveLock => (0xFFFF_CF81_8E6C_11D8, 0x340),
+            Pool::Triage => (0xFFFF_F805_1C0F_B930, 0x40),
             Pool::Code => (0xFFFF_F805_2A41_1000, 0x140),
         }
     }

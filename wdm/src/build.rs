@@ -13,7 +13,7 @@ use crate::schedule::Context;
 use crate::slab::Id;
 use crate::status::{NtStatus, constants::*};
 use crate::thread::Thread;
-use crate::user::copy_back;
+use crate::user::{copies_back, copy_back};
 
 /// An IO_STATUS_BLOCK of a driver, which the I/O manager fills when a request that the driver built is complete.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -336,7 +336,7 @@ fn second_stage(m: &mut Machine, context: Context) {
     let data = &m[irp];
     let (status, pended, buffer) = (data.io_status, data.pending_returned, data.system_buffer);
     let buffered = data.flags & IrpData::BUFFERED_IO != 0;
-    let copies = buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error();
+    let copies = copies_back(data);
     if copies && !abandoned {
         copy_back(m, irp, status.information);
     }

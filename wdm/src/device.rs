@@ -106,7 +106,7 @@ impl Default for DeviceData {
 }
 
 /// What a driver without a routine for a major function does with it.
-fn invalid_device_request(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
+pub(crate) fn invalid_device_request(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
     irp.complete_with(m, STATUS_INVALID_DEVICE_REQUEST, 0)
 }
 
@@ -250,6 +250,7 @@ impl DeviceObject {
         let data = &mut m[self];
         if data.delete_pending && data.upper.is_none() && data.devnode.is_none() {
             data.extension = None;
+            self.check_power_requests(m);
             m.devices.release(self.0);
             m.interfaces.forget(self);
         }

@@ -45,7 +45,9 @@ pub fn attach_filter(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -
 fn add_device(m: &mut Machine, driver: DriverObject, pdo: DeviceObject) -> NtStatus {
     let device = m.create_device(driver);
     match device.attach_to_stack(m, pdo) {
-        Ok(_) => {
+        Ok(lower) => {
+            // Its power IRPs come at the level at which the device below is ready for them.
+            m[device].power_pageable = m[lower].power_pageable;
             m[device].initializing = false;
             STATUS_SUCCESS
         }

@@ -163,6 +163,7 @@ fn device_add(m: &mut Machine, driver: Driver, init: DeviceInit) -> Result<(), N
     smartcard.extension(m).set_device_object(device_object);
     let slot = Slots::add(m, pdo, device);
     device.context::<Reader>(m).slot = slot;
+    card_hears_of_news(m, device);
 
     Queue::config(Dispatch::Sequential)
         .on_device_control(from_a_program)
@@ -348,6 +349,7 @@ pub(crate) fn insert(m: &mut Machine, device: Device, card: Inserted) -> Result<
         return Err(SlotError::Occupied);
     }
     reader.card = Some(card);
+    card_hears_of_news(m, device);
     tracking::slot_changed(m, device);
     Ok(())
 }
@@ -364,9 +366,18 @@ pub(crate) fn remove(m: &mut Machine, device: Device) -> Option<Inserted> {
     Some(card)
 }
 
-/// Looks whether a card outside of the model came or went. Returns whether a card is there.
+/// A card outside of the model tells what happens, if somebody wants to hear.
+pub(crate) fn card_hears_of_news(m: &mut Machine, device: Device) {
+    let news = m.extension::<Slots>().news.clone();
+    if let (Some(news), Some(Inserted::Outside(card))) = (news, &mut device.context::<Reader>(m).card) {
+        card.tell(news);
+    }
+}
+
+/// Looks whether a card outside of the model came, went or answered. Returns whether a card is there.
 pub(crate) fn poll(m: &mut Machine, device: Device) -> bool {
     tracking::slot_changed(m, device);
+    operation::look(m, device);
     device.context::<Reader>(m).extension.has_card()
 }
 

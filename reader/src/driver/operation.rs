@@ -136,6 +136,32 @@ fn resume(m: &mut Machine, context: Context) {
     device.dereference(m);
 }
 
+/// Goes on with an operation that waits for a card outside, if that has answered; or ends it, if nobody wants the answer.
+pub(super) fn look(m: &mut Machine, device: Device) {
+    let Reader { operation, slot, extension, .. } = device.context::<Reader>(m);
+    if operation.timer.is_none() || !matches!(operation.stage, Stage::ResetOutside | Stage::TransmitOutside) {
+        return;
+    }
+    let context = Context(slot.to_context().0 << 32 | u64::from(operation.number));
+    let irp = extension.current_irp();
+    if irp.is_some_and(|irp| m[irp].cancel) {
+        if let Some(Inserted::Outside(card)) = &mut device.context::<Reader>(m).card {
+            card.give_up();
+        }
+        abort(m, device, STATUS_CANCELLED);
+    } else if let Some(timer) = device.context::<Reader>(m).operation.timer.take() {
+        m.cancel_timer(timer);
+        m.queue_work_item(resume, context);
+    }
+}
+
+/// How long the card outside may still take, if nobody is to wait for it.
+fn time_left(m: &mut Machine, device: Device) -> Option<Ticks> {
+    let Some(Inserted::Outside(card)) = &mut device.context::<Reader>(m).card else { return None };
+    // Rounded up: when the time is over it is.
+    card.time_left().map(|left| Ticks(u64::try_from(left.as_nanos() / 100).unwrap_or(u64::MAX).saturating_add(1)))
+}
+
 /// Ends the operation that waits, if one does.
 pub(super) fn abort(m: &mut Machine, device: Device, status: NtStatus) {
     let operation = &mut device.context::<Reader>(m).operation;
@@ -146,6 +172,11 @@ pub(super) fn abort(m: &mut Machine, device: Device, status: NtStatus) {
 }
 
 fn step(m: &mut Machine, device: Device, goal: Goal, stage: Stage) -> Step {
+    if let Stage::ResetOutside | Stage::TransmitOutside = stage
+        && let Some(left) = time_left(m, device)
+    {
+        return Step::After(left, stage);
+    }
     match stage {
         Stage::Begin => match goal {
             Goal::Reset(kind) => reset::begin(m, device, kind),

@@ -99,6 +99,52 @@ pub(super) static TABLE: &[Cause] = &[
         ..Cause::DEFAULT
     },
     Cause {
+        id: "power-irp-blocked",
+        title: "a driver has kept a power IRP for too long, usually ten minutes",
+        call: "the power manager's watchdog (PopIrpWatchdog)",
+        stops: &[(0x9F, &[3])],
+        why: &[
+            "parameter 2 is the stack's PDO, parameter 4 the IRP; the driver of the IRP's current location has it, not the one that \
+             the analysis blames by the PDO",
+            "a framework driver keeps it as long as a request of a power-managed queue is neither completed nor acknowledged in \
+             EvtIoStop, or a power callback has not returned",
+        ],
+        help: &[
+            "!irp <parameter 4> marks the current location with >: its device names the driver; !devstack <parameter 2> shows the \
+             whole stack",
+            "for a framework driver, !wdfkd.wdflogdump <driver> shows what its power machine waits for and \
+             !wdfkd.wdfdevicequeues <device> the requests: complete, requeue or acknowledge each one in EvtIoStop",
+        ],
+        source: "bug check 0x9F; S/irphandlers/io/fxioqueue.cpp",
+        no_scenario: "no clock runs against a power IRP of a scenario: vbus says at once that nothing can end the wait",
+        ..Cause::DEFAULT
+    },
+    Cause {
+        id: "power-waits-for-pnp",
+        title: "a change of the system's power waited too long for the PnP manager",
+        call: "the power manager",
+        stops: &[(0x9F, &[4])],
+        why: &[
+            "parameter 2 is how many seconds it waited, parameter 3 the thread that has the PnP lock: a driver does not come back \
+             from a PnP IRP, or from a wait inside it",
+        ],
+        help: &["!thread <parameter 3> shows the driver that it waits in"],
+        source: "bug check 0x9F",
+        no_scenario: "no clock runs against a power IRP of a scenario: vbus says at once that nothing can end the wait",
+        ..Cause::DEFAULT
+    },
+    Cause {
+        id: "freed-with-power-irp",
+        title: "a device object was freed while it had a power IRP",
+        call: "IoDeleteDevice",
+        stops: &[(0x9F, &[1])],
+        why: &["parameter 2 is the device: its driver kept a power IRP and went away without completing it"],
+        help: &["complete every power IRP that is kept before IRP_MN_REMOVE_DEVICE is passed on"],
+        source: "bug check 0x9F",
+        no_scenario: "no driver of a scenario frees a device that has a power IRP",
+        ..Cause::DEFAULT
+    },
+    Cause {
         id: "two-power-policy-owners",
         title: "a power IRP came that the device's power policy owner did not ask for",
         call: "the framework's power package",

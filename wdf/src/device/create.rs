@@ -6,6 +6,7 @@ use vbus_wdm::{Context, DeviceObject, Id, Machine, NtStatus};
 use super::init::InitKind;
 use super::{Device, DeviceBody, DeviceInit, DeviceKind, end, targets};
 use crate::child_list::{self, ChildList};
+use crate::compliance;
 use crate::framework::{fx, fx_mut, trace};
 use crate::object::{Allowed, Attributes};
 use crate::pnp::{self, PnpData};
@@ -28,6 +29,11 @@ impl DeviceInit {
     ///
     /// Source: S/core/fxdevice.cpp:366-566, S/core/km/fxdevicekm.cpp:33-301, S/core/fxdeviceapi.cpp:948.
     pub fn create(self, m: &mut Machine, attributes: Attributes) -> Result<Device, NtStatus> {
+        let driver = self.driver;
+        self.make(m, attributes).inspect_err(|_| compliance::creates(m, driver, true))
+    }
+
+    fn make(self, m: &mut Machine, attributes: Attributes) -> Result<Device, NtStatus> {
         let driver = self.driver;
         self.refuse_misuse(m)?;
         attributes.validate(m, driver, Allowed::Both)?;

@@ -17,7 +17,7 @@ use crate::dispatch;
 use crate::driver::Driver;
 use crate::file::{FileConfig, WdfFileObject};
 use crate::framework::{fx, take_fx};
-use crate::io_package::{InCallerContext, WdmIrpDispatch};
+use crate::io_package::InCallerContext;
 use crate::object::{DisposeList, Handle, HandleType, Header, Kind, Object};
 use crate::pnp::PnpData;
 use crate::pnp::callbacks::{Notice, PnpCallbacks};
@@ -25,6 +25,7 @@ use crate::pnp::identity::Identity;
 use crate::pnp::interfaces::DeviceInterface;
 use crate::queue::Queue;
 use crate::sync::presentation::{self, CallbackLock, Constraints};
+use crate::wdm_dispatch::WdmIrpDispatch;
 
 /// A WDFDEVICE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,6 +2,7 @@
 //!
 //! Source: S/irphandlers/pnp/pnpcallbacks.cpp; wdfdevice.h and wdfpdo.h of the public headers for their signatures.
 
+use vbus_wdm::constants::STATUS_UNSUCCESSFUL;
 use vbus_wdm::{DevicePowerState, Machine, NtStatus, PowerState, RelationType, Resource, UsageType};
 
 use super::power_irps::power_state;
@@ -276,9 +277,14 @@ impl Device {
         self.transition(m, callback, None)
     }
 
+    /// A driver without the callback cannot lock its device.
+    ///
+    /// Source: S/irphandlers/pnp/pnpcallbacks.cpp:1396.
     pub(super) fn call_set_lock(self, m: &mut Machine, lock: bool) -> NtStatus {
-        let callback = self.callbacks(m).set_lock;
-        NtStatus::from(callback.map_or(Ok(()), |callback| callback(m, self, lock)))
+        match self.callbacks(m).set_lock {
+            Some(callback) => self.call(m, |m| callback(m, self, lock)).into(),
+            None => STATUS_UNSUCCESSFUL,
+        }
     }
 
     pub(super) fn call_usage_notification(self, m: &mut Machine, file: SpecialFile, in_path: bool) {

@@ -6,6 +6,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{FileObject, Machine, Major, NtStatus, Parameters};
 
 use super::{Dispatch, PowerState, Queue};
+use crate::compliance::{Act, comply};
 use crate::framework::trace;
 use crate::request::Request;
 use crate::trace::sites;
@@ -45,7 +46,12 @@ impl Queue {
     /// As [`Queue::retrieve_next`], and STATUS_NOT_FOUND for a request that waits here no longer; under the verifier
     /// STATUS_INVALID_DEVICE_REQUEST for a queue that is not manual.
     pub fn retrieve_found(self, m: &mut Machine, found: Request) -> Result<Request, NtStatus> {
-        m.boundary("WdfIoQueueRetrieveFoundRequest");
+        const DDI: &str = "WdfIoQueueRetrieveFoundRequest";
+        m.boundary(DDI);
+        if !found.was_found(m) {
+            let driver = self.body(m).header.driver();
+            comply(m, driver, Act::RetrieveUnfound, DDI);
+        }
         self.retrieve(m, Wanted::Found(found))
     }
 

@@ -7,6 +7,7 @@ use vbus_wdm::constants::*;
 use vbus_wdm::{IoType, IoctlCode, Irp, Machine, Major, Method, NtStatus, Parameters, RequestorMode, Span};
 
 use super::{Memory, Ownership, Request};
+use crate::compliance::{Act, comply};
 use crate::device::Device;
 use crate::framework::trace;
 use crate::object::Handle;
@@ -314,7 +315,10 @@ impl Request {
         let device = self.device(m).map_or(0, |device| device.0.handle());
         let input = ddi.transfer == Transfer::Input;
         match *trouble {
-            Trouble::WrongDirection => trace(m, driver, ddi.wrong_direction, [handle, status]),
+            Trouble::WrongDirection => {
+                comply(m, driver, Act::AskWrongBuffer(ddi.transfer), ddi.name);
+                trace(m, driver, ddi.wrong_direction, [handle, status]);
+            }
             Trouble::EmptyControl if input => trace(m, driver, &sites::INPUT_LENGTH_ZERO, [handle, status]),
             Trouble::EmptyControl => trace(m, driver, &sites::OUTPUT_LENGTH_ZERO, [handle, status]),
             Trouble::EmptyTransfer => trace(m, driver, &sites::TRANSFER_LENGTH_ZERO, [handle, status]),

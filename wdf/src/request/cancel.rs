@@ -77,6 +77,11 @@ impl Request {
         self.body(m).found = true;
     }
 
+    /// Whether it did.
+    pub(crate) fn was_found(self, m: &mut Machine) -> bool {
+        self.body(m).found
+    }
+
     /// EvtIoInCallerContext has the request; this is where it goes from there.
     pub(crate) fn enter_caller_context(self, m: &mut Machine, destination: Option<Queue>) {
         let body = self.body(m);

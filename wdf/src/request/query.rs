@@ -63,6 +63,8 @@ impl Request {
 
     /// `WdfRequestGetStatus`: IoStatus.Status of the IRP as it is now.
     pub fn status(self, m: &mut Machine) -> NtStatus {
+        let driver = self.driver(m);
+        comply(m, driver, Act::ReadStatus(self.0.handle()), "WdfRequestGetStatus");
         let irp = self.require_irp(m, "WdfRequestGetStatus");
         m[irp].io_status.status
     }
@@ -118,9 +120,12 @@ impl Request {
     /// file that the framework does not know; under the verifier for a request that the driver does not own.
     pub fn file_object(self, m: &mut Machine) -> Option<WdfFileObject> {
         self.verify_owned(m).ok()?;
+        let driver = self.driver(m);
+        if self.device(m).is_some_and(|device| !device.body(m).files.wanted) {
+            comply(m, driver, Act::AskForFile, "WdfRequestGetFileObject");
+        }
         let found = self.find_file(m);
         if let Err(status) = found {
-            let driver = self.driver(m);
             trace(m, driver, &sites::GET_FILE_OBJECT_FAILED, [status.0.into()]);
         }
         found.ok().flatten()

@@ -228,6 +228,9 @@ sites! {
     DYNAMIC_FINISHED = Error TRACINGPNP "imp_WdfDeviceConfigureWdmIrpDispatchCallback" "Driver cannot set IRP dispatch callback after WdfControlDeviceFinishInitializing is called on the WDFDEVICE %p, %!STATUS!";
     DYNAMIC_STARTED = Error TRACINGPNP "imp_WdfDeviceConfigureWdmIrpDispatchCallback" "Driver cannot set IRP dispatch callback after the WDFDEVICE %p is started, %!STATUS!";
     DISPATCH_TO_QUEUE = Verbose TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "WDFDEVICE 0x%p !devobj 0x%p %!IRPMJ!, IRP_MN %x, IRP 0x%p";
+    DISPATCH_TO_QUEUE_FLAGS = Error TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "Flags 0x%x are invalid, %!STATUS!";
+    DISPATCH_TO_QUEUE_NOT_IO = Error TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "Only Read/Write/Control/Internal-Control IRPs can be forwarded to I/O Queue 0x%p, Irp 0x%p, %!IRPMJ!, IRP_MN %x, Device 0x%p, %!STATUS!";
+    DISPATCH_TO_QUEUE_NOT_ALLOWED = Error TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "WdfPdoInitSetForwardRequestToParent not called on Device 0x%p, %!STATUS!";
     DISPATCH_TO_QUEUE_NO_HANDLER = Error TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "I/O Queue 0x%p cannot handle Irp 0x%p, %!IRPMJ!, IRP_MN %x, Device 0x%p, %!STATUS!";
     DISPATCH_TO_QUEUE_OTHER_DEVICE = Error TRACINGIO "Vf_VerifyWdfDeviceWdmDispatchIrpToIoQueue" "Cannot forward a request to a different Device 0x%p, %!STATUS!";
     WMI_DISPATCH = Verbose TRACINGIO "FxWmiIrpHandler::Dispatch" "WDFDEVICE 0x%p !devobj 0x%p IRP_MJ_SYSTEM_CONTROL, %!sysctrl! IRP 0x%p";

@@ -163,7 +163,11 @@ impl DevNode {
             other.state(m) != Some(NodeState::AwaitingClose) && same_path
         };
         if let Some(twin) = m.pnp.paths.at(parent, path).iter().find(is_twin).copied() {
-            let [new, old] = [self, twin].map(|node| node.pdo(m).map_or(0, DeviceObject::address));
+            let [new, old] = [self, twin].map(|node| node.pdo(m));
+            if let (Some(new), Some(old)) = (new, old) {
+                m.check_twins(new, old);
+            }
+            let [new, old] = [new, old].map(|pdo| pdo.map_or(0, DeviceObject::address));
             m.bug_check(0xCA, [1, new, old, 0], "PnP enumeration");
         }
         m.pnp.paths.insert(parent, path, self);

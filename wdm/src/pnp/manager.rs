@@ -13,6 +13,7 @@ use crate::power::SystemPowerState;
 use crate::schedule::Context;
 use crate::slab::Slab;
 use crate::status::NtStatus;
+use crate::thread::Thread;
 
 #[derive(Default)]
 pub(crate) struct PnpManager {
@@ -27,7 +28,8 @@ pub(crate) struct PnpManager {
     pub(super) roots_added: u32,
     pub(super) last_veto: Option<Veto>,
     waiting: VecDeque<Work>,
-    busy: bool,
+    /// The thread that does its work.
+    lock_owner: Option<Thread>,
     on_request: Option<PnpRequestHook>,
 }
 
@@ -83,6 +85,13 @@ pub enum PnpRequest {
 /// Called with the PDO that a driver asks something for, at the moment it does.
 pub type PnpRequestHook = fn(&mut Machine, DeviceObject, PnpRequest);
 
+impl PnpManager {
+    /// The thread that does the PnP manager's work at this moment.
+    pub(crate) fn lock_owner(&self) -> Option<Thread> {
+        self.lock_owner
+    }
+}
+
 impl Machine {
     /// Calls `hook` whenever a driver asks the PnP manager for something. Whoever sets it may play the PnP manager for
     /// devices of its own, which are not in the tree: asking something for such a device is bug check 0xCA/2 without it.
@@ -109,6 +118,7 @@ impl Machine {
     pub(super) fn devnode_of_pdo(&mut self, pdo: DeviceObject, ddi: &'static str) -> Option<DevNode> {
         let node = DevNode::of(self, pdo);
         if node.is_none() && !self.has_other_pnp_manager() {
+            self.check_pdo(pdo, ddi);
             let driver = self[pdo].driver.address();
             self.bug_check(0xCA, [2, pdo.address(), driver, 0], ddi);
         }
@@ -124,10 +134,11 @@ impl Machine {
 
     /// Runs `work` as the PnP manager: what is queued meanwhile waits until it is done.
     pub(crate) fn run_pnp_work<R>(&mut self, work: impl FnOnce(&mut Machine) -> R) -> R {
-        let was_busy = std::mem::replace(&mut self.pnp.busy, true);
+        let thread = self.thread();
+        let before = self.pnp.lock_owner.replace(thread);
         let result = work(self);
-        self.pnp.busy = was_busy;
-        if !was_busy && !self.pnp.waiting.is_empty() {
+        self.pnp.lock_owner = before;
+        if before.is_none() && !self.pnp.waiting.is_empty() {
             self.queue_work_item(run_waiting, Context(0));
         }
         result
@@ -139,7 +150,7 @@ impl Machine {
 ///
 /// Source: Windows driver documentation, "Bug Check 0x9F: DRIVER_POWER_STATE_FAILURE" (parameter 1 = 4).
 fn run_waiting(m: &mut Machine, _: Context) {
-    if m.pnp.busy || m.system_power() != SystemPowerState::Working {
+    if m.pnp.lock_owner.is_some() || m.system_power() != SystemPowerState::Working {
         return;
     }
     m.run_pnp_work(|m| {

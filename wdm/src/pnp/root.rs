@@ -4,7 +4,7 @@
 
 use super::{CapabilityFlags, DevNode, IdType, PnpAnswer, PnpMinor, PnpParameters, RelationType};
 use crate::device::{DeviceObject, DriverObject};
-use crate::irp::{Irp, Major, Parameters};
+use crate::irp::{IoStatus, Irp, Major, Parameters};
 use crate::machine::Machine;
 use crate::power::{DevicePowerState, PowerMinor, PowerParameters, PowerState, SystemPowerState};
 use crate::status::{NtStatus, constants::*};
@@ -48,6 +48,7 @@ fn root_driver(m: &mut Machine) -> DriverObject {
         driver.set_major(m, major, succeed);
     }
     driver.set_major(m, Major::Power, power);
+    driver.set_major(m, Major::SystemControl, leave);
     driver.set_major(m, Major::Pnp, pnp);
     m.pnp.root_driver = Some(driver);
     driver
@@ -55,6 +56,14 @@ fn root_driver(m: &mut Machine) -> DriverObject {
 
 fn succeed(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
     irp.complete_with(m, STATUS_SUCCESS, 0)
+}
+
+/// The root bus provides nothing for WMI: who is at the bottom of a stack completes such an IRP as it came.
+///
+/// Source: Windows driver documentation, "Handling WMI Requests".
+fn leave(m: &mut Machine, _: DeviceObject, irp: Irp) -> NtStatus {
+    let IoStatus { status, information } = m[irp].io_status;
+    irp.complete_with(m, status, information)
 }
 
 /// The root bus has no power to switch, and no device of it can wake anything.

@@ -19,6 +19,11 @@ impl DevNode {
         self.state(m) == Some(NodeState::AwaitingClose) && removal == Some(Removal::Forget)
     }
 
+    /// Whether it leaves the tree with its removal: nobody reports it any more.
+    pub(crate) fn is_to_be_forgotten(self, m: &Machine) -> bool {
+        m.pnp.nodes.get(self.0).is_some_and(|data| data.removal == Removal::Forget)
+    }
+
     /// The bus left the PDO out of its relations.
     pub(super) fn missing(self, m: &mut Machine) {
         if self.state(m) == Some(NodeState::AwaitingClose) {

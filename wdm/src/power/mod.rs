@@ -3,6 +3,7 @@
 mod codes;
 mod request;
 mod system;
+mod watchdog;
 
 pub use codes::{
     DevicePowerState, PowerAction, PowerMinor, PowerParameters, PowerState, SystemPowerContext, SystemPowerState,
@@ -14,4 +15,5 @@ use request::Requests;
 pub(crate) struct PowerManager {
     requests: Requests,
     state: system::SystemState,
+    watchdogs: Vec<watchdog::Watchdog>,
 }

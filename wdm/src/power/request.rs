@@ -108,6 +108,10 @@ fn call(m: &mut Machine, irp: Irp) {
 
 fn send(m: &mut Machine, irp: Context) {
     let Some(irp) = Irp::from_context(irp) else { return };
+    // A WAIT_WAKE makes no stack busy.
+    if let Some(&(pdo, _)) = m.power.requests.active.iter().find(|&&(_, active)| active == irp) {
+        irp.watch(m, pdo);
+    }
     // The power manager's own location says whom it sends the IRP to.
     if let Some(top) = m[irp].current().device {
         irp.call_driver(m, top);
@@ -116,6 +120,7 @@ fn send(m: &mut Machine, irp: Context) {
 
 /// The power manager's own completion routine, above all others.
 fn completed(m: &mut Machine, _: Option<DeviceObject>, irp: Irp, context: Context) -> NtStatus {
+    irp.stop_watching(m);
     let request = Id::from_word(context.0).and_then(|id| {
         let request = m.power.requests.out.get_mut(id)?.take();
         m.power.requests.out.release(id);

@@ -45,7 +45,7 @@ impl Machine {
         state: SystemPowerState,
         action: PowerAction,
     ) -> Result<Result<(), NtStatus>, Stop> {
-        self.run(|m| m.run_pnp_work(|m| query(m, state, action)))
+        self.run(|m| exclusively(m, |m| query(m, state, action)))
     }
 
     /// Takes the system to `state`, whatever its devices say: SET_POWER, children before their parents on the way down,
@@ -54,7 +54,7 @@ impl Machine {
     /// # Errors
     /// What stopped the machine.
     pub fn set_system_power(&mut self, state: SystemPowerState, action: PowerAction) -> Result<(), Stop> {
-        self.run(|m| m.run_pnp_work(|m| set(m, state, action)))
+        self.run(|m| exclusively(m, |m| set(m, state, action)))
     }
 
     /// Puts the system to sleep, or shuts it down, as a user does: asks first. The inner error is who refused.
@@ -68,7 +68,7 @@ impl Machine {
             _ => PowerAction::Sleep,
         };
         self.run(|m| {
-            m.run_pnp_work(|m| {
+            exclusively(m, |m| {
                 query(m, state, action)?;
                 set(m, state, action);
                 Ok(())
@@ -83,6 +83,12 @@ impl Machine {
     pub fn wake(&mut self) -> Result<(), Stop> {
         self.set_system_power(SystemPowerState::Working, PowerAction::Sleep)
     }
+}
+
+/// A change of the system's power, and nothing of the PnP manager's beside it.
+fn exclusively<R>(m: &mut Machine, change: impl FnOnce(&mut Machine) -> R) -> R {
+    m.synchronize_with_pnp();
+    m.run_pnp_work(change)
 }
 
 fn query(m: &mut Machine, state: SystemPowerState, action: PowerAction) -> Result<(), NtStatus> {
@@ -159,7 +165,9 @@ fn send(m: &mut Machine, node: DevNode, minor: PowerMinor, state: SystemPowerSta
     location.minor = minor as u8;
     location.parameters =
         Parameters::Power(PowerParameters::Power { state: PowerState::System(state), action, context });
+    irp.watch(m, pdo);
     let status = irp.send_and_wait(m, top, minor.name()).status;
+    irp.stop_watching(m);
     irp.free(m);
     status
 }

@@ -3,7 +3,7 @@
 mod buffers;
 mod second_stage;
 
-pub(crate) use second_stage::{copy_back, second_stage};
+pub(crate) use second_stage::{copies_back, copy_back, second_stage};
 
 use crate::file::FileObject;
 use crate::ioctl::{Access, IoctlCode};

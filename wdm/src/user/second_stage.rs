@@ -6,6 +6,7 @@ use crate::irp::{IoStatus, Irp, IrpData};
 use crate::machine::Machine;
 use crate::schedule::Context;
 use crate::slab::Id;
+use crate::status::constants::STATUS_VERIFY_REQUIRED;
 
 /// Stage two of completion, in the requester's thread: copy back, write the status block, signal, free the IRP.
 ///
@@ -26,7 +27,7 @@ pub(crate) fn second_stage(m: &mut Machine, context: Context) {
     let (status, pended) = (data.io_status, data.pending_returned);
     let system_buffer = data.system_buffer;
     let buffered = data.flags & IrpData::BUFFERED_IO != 0;
-    let copies = buffered && data.flags & IrpData::INPUT_OPERATION != 0 && !status.status.is_error();
+    let copies = copies_back(data);
     let abandoned = m.user_request(id).abandoned;
     if copies && !abandoned {
         copy_back(m, irp, status.information);
@@ -67,6 +68,16 @@ fn finish(m: &mut Machine, id: Id, file: Option<FileObject>, status: IoStatus, p
     } else if pended {
         request.signalled = true;
     }
+}
+
+/// Whether the system buffer is copied to the program: what it asked for is there, and the status is no error and does
+/// not ask for the whole request again.
+///
+/// Source: ReactOS, IopCompleteRequest (STATUS_VERIFY_REQUIRED).
+pub(crate) fn copies_back(data: &IrpData) -> bool {
+    let wanted = data.flags & IrpData::BUFFERED_IO != 0 && data.flags & IrpData::INPUT_OPERATION != 0;
+    let status = data.io_status.status;
+    wanted && !status.is_error() && status != STATUS_VERIFY_REQUIRED
 }
 
 /// The buffered copy-back: as many bytes as the driver said, whatever the program's buffer can take.

@@ -2,8 +2,8 @@
 
 use super::DriverVerifier;
 use super::irps::Track;
-use crate::device::DeviceObject;
-use crate::irp::{Irp, Major};
+use crate::device::{DeviceObject, Dispatch, invalid_device_request};
+use crate::irp::{IoStatus, Irp, Major};
 use crate::machine::Machine;
 use crate::observe::Step;
 use crate::pnp::PnpMinor;
@@ -18,8 +18,8 @@ pub(crate) struct Call {
     pub(super) device: DeviceObject,
     pub(super) major: Major,
     minor: u8,
-    /// IoStatus.Status when it was called.
-    pub(super) status_before: NtStatus,
+    /// IoStatus when it was called.
+    pub(super) before: IoStatus,
     /// IoMarkIrpPending was called for its location.
     marked: bool,
     /// The status with which the IRP left its location upwards.
@@ -93,18 +93,19 @@ impl Irp {
         let location = m[self].current();
         let (major, minor, at) = (location.major, location.minor, m[self].current_location());
         m.observe(self, Step::Call { device, major });
+        self.check_routine(m, device, dispatch);
         let event_set = self.has_signalled_event(m);
         let Some(verifier) = &mut m.verifier else { return dispatch(m, device, self) };
         let event_set = event_set && !verifier.irps.get(&self).is_some_and(Track::sent);
         verifier.irps.entry(self).or_default().enter(at);
-        let status_before = m[self].io_status.status;
+        let before = m[self].io_status;
         let call = Call {
             irp: self,
             location: at,
             device,
             major,
             minor,
-            status_before,
+            before,
             marked: false,
             left_with: None,
             lower: None,
@@ -115,6 +116,16 @@ impl Irp {
         m.verifier.as_mut().expect("it is on").calls.push(call);
         let returned = dispatch(m, device, self);
         self.check_return(m, level, returned)
+    }
+
+    /// The driver has a routine for what every driver of a PnP stack gets.
+    ///
+    /// Source: Windows driver documentation, "Required Dispatch Routines" (IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL).
+    fn check_routine(self, m: &mut Machine, device: DeviceObject, routine: Dispatch) {
+        let required = matches!(m[self].current().major, Major::Pnp | Major::Power | Major::SystemControl);
+        if required && std::ptr::fn_addr_eq(routine, invalid_device_request as Dispatch) {
+            self.broken(m, 0x21F, Some(device), "IofCallDriver");
+        }
     }
 
     /// What a dispatch routine did, now that it returned. Returns what its caller is told.

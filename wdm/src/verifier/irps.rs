@@ -1,36 +1,51 @@
 //! IRPs: who has them, and what may be done to them at this moment.
 
 use super::DriverVerifier;
+use super::answers::Completer;
 use crate::device::DeviceObject;
-use crate::irp::{Control, Irp, IrpData, Major, Origin};
+use crate::irp::{Control, Irp, Major, Origin};
 use crate::machine::Machine;
 use crate::pnp::PnpMinor;
 use crate::schedule::Irql;
 use crate::status::{NtStatus, constants::*};
+use crate::user::copies_back;
 
 /// What is known of an IRP besides its own fields.
 #[derive(Default)]
 pub(super) struct Track {
     /// The location whose driver has it, if it was sent or came back to a driver with a location.
     pub(super) held: Option<i8>,
-    /// The lowest location that it reached; 0 while it was not sent.
+    /// The location that it was first sent to, and the lowest that it reached; 0 while it was not sent.
+    first: i8,
     lowest: i8,
 }
 
 impl Track {
     pub(super) fn enter(&mut self, location: i8) {
         self.held = Some(location);
-        self.lowest = if self.lowest == 0 { location } else { self.lowest.min(location) };
+        if !self.sent() {
+            (self.first, self.lowest) = (location, location);
+        }
+        self.lowest = self.lowest.min(location);
     }
 
     pub(super) fn sent(&self) -> bool {
         self.lowest != 0
+    }
+
+    /// A driver that it was sent to has it. Who sent it may have a location of its own above those.
+    fn is_with_a_driver(&self) -> bool {
+        self.held.is_some_and(|held| held <= self.first)
     }
 }
 
 impl DriverVerifier {
     fn held(&self, irp: Irp) -> Option<i8> {
         self.irps.get(&irp).and_then(|track| track.held)
+    }
+
+    fn is_in_use(&self, irp: Irp) -> bool {
+        self.irps.get(&irp).is_some_and(Track::is_with_a_driver)
     }
 
     /// The running routine passed the IRP down, and it did not come back.
@@ -71,15 +86,6 @@ fn is_systems(minor: u8) -> bool {
     })
 }
 
-/// Whether the IRP of a minor function must not be failed, other than IRP_MN_REMOVE_DEVICE.
-///
-/// Source: Windows driver documentation, the pages of the minor functions.
-fn must_not_fail(minor: u8) -> bool {
-    use PnpMinor::*;
-    PnpMinor::from_code(minor)
-        .is_some_and(|minor| matches!(minor, CancelRemoveDevice | CancelStopDevice | StopDevice | SurpriseRemoval))
-}
-
 impl Irp {
     /// The device whose driver acts on the IRP now: the one whose dispatch routine runs, or whoever has the IRP.
     fn actor(self, m: &Machine) -> Option<DeviceObject> {
@@ -90,7 +96,7 @@ impl Irp {
         }
     }
 
-    fn broken(self, m: &mut Machine, code: u32, by: Option<DeviceObject>, ddi: &'static str) {
+    pub(super) fn broken(self, m: &mut Machine, code: u32, by: Option<DeviceObject>, ddi: &'static str) {
         m.verifier_stop(code, by, [m.code_of(by), self.address(), 0], ddi);
     }
 
@@ -135,6 +141,7 @@ impl Irp {
             (0x208, at - 1 <= 0),
             (0x206, copied && leftover),
             (0x207, invoked && !next.routine_was_set_from(at)),
+            (0x212, copied && self.was_trashed(m)),
             (0x237, !sent && systems_own),
             (0x23A, level > highest_level(major)),
             (0x302, of_thread && level >= Irql::Apc),
@@ -149,21 +156,7 @@ impl Irp {
         for (code, _) in broken.into_iter().filter(|(_, broken)| *broken) {
             self.broken(m, code, by, DDI);
         }
-        self.check_set_back(m, by, DDI);
-    }
-
-    /// A PnP or power status that was set and is STATUS_NOT_SUPPORTED again.
-    fn check_set_back(self, m: &mut Machine, by: Option<DeviceObject>, ddi: &'static str) {
-        let Some(call) = m.verifier.as_ref().and_then(|verifier| verifier.current(self)) else { return };
-        let now = m[self].io_status.status;
-        if call.status_before == STATUS_NOT_SUPPORTED || now != STATUS_NOT_SUPPORTED {
-            return;
-        }
-        match call.major {
-            Major::Pnp => self.broken(m, 0x216, by, ddi),
-            Major::Power => self.broken(m, 0x21A, by, ddi),
-            _ => {}
-        }
+        self.check_answer(m, by, DDI);
     }
 
     /// IoCompleteRequest, before the walk.
@@ -187,30 +180,20 @@ impl Irp {
         let Some(verifier) = &m.verifier else { return };
         let track = verifier.irps.get(&self);
         let data = &m[self];
-        let (location, information) = (data.current(), data.io_status.information);
-        let copies_back = data.flags & IrpData::BUFFERED_IO != 0 && data.flags & IrpData::INPUT_OPERATION != 0;
+        let information = data.io_status.information;
+        let copies_back = copies_back(data);
         let room = data.user_buffer.map_or(0, |buffer| u64::from(buffer.len()));
         let upper = by.is_some_and(|by| by.lower_device(m).is_some());
         // Nobody below saw it.
-        let own = upper && track.is_some_and(|track| track.held.is_some_and(|held| track.lowest >= held));
-        let (untouched, success) = (status == STATUS_NOT_SUPPORTED, status.is_success());
-        let (major, minor) = (location.major, location.minor);
-        let (pnp, power) = (major == Major::Pnp, major == Major::Power);
-        let broken = [
-            (0x209, verifier.is_beneath(self)),
-            (0x312, copies_back && !status.is_error() && information > room),
-            (0x306, pnp && minor == PnpMinor::RemoveDevice as u8 && !success && !untouched),
-            (0x247, pnp && must_not_fail(minor) && !success && !untouched),
-            (0x22E, pnp && own && success),
-            (0x22F, pnp && own && untouched),
-            (0x231, power && own && success),
-            (0x232, power && own && untouched),
-            (0x239, !track.is_some_and(Track::sent)),
-        ];
+        let instead_of_lower = upper && track.is_some_and(|track| track.held.is_some_and(|held| track.lowest >= held));
+        let never_sent = !track.is_some_and(Track::sent);
+        let broken =
+            [(0x209, verifier.is_beneath(self)), (0x312, copies_back && information > room), (0x239, never_sent)];
         for (code, _) in broken.into_iter().filter(|(_, broken)| *broken) {
             self.broken(m, code, by, DDI);
         }
-        self.check_set_back(m, by, DDI);
+        self.check_completer(m, &Completer { by, instead_of_lower }, DDI);
+        self.check_answer(m, by, DDI);
     }
 
     /// The walk leaves a location.
@@ -225,7 +208,7 @@ impl Irp {
     pub(crate) fn check_free(self, m: &mut Machine) {
         const DDI: &str = "IoFreeIrp";
         let Some(verifier) = &m.verifier else { return };
-        let (held, by) = (verifier.held(self), verifier.running());
+        let (in_use, by) = (verifier.is_in_use(self), verifier.running());
         let Some(data) = m.irps.get(self.0) else {
             return m.verifier_stop(0x01, by, [self.address(), 0, 0], DDI);
         };
@@ -233,7 +216,7 @@ impl Irp {
         if of_thread {
             m.verifier_stop(0x02, by, [self.address(), 0, 0], DDI);
         }
-        if held.is_some() && !done {
+        if in_use && !done {
             self.broken(m, 0x20B, by, DDI);
         }
         if let Some(verifier) = &mut m.verifier {
@@ -245,7 +228,7 @@ impl Irp {
     pub(crate) fn check_reuse(self, m: &mut Machine) {
         const DDI: &str = "IoReuseIrp";
         let Some(verifier) = &m.verifier else { return };
-        let in_use = verifier.held(self).is_some() && !m[self].is_completed();
+        let in_use = verifier.is_in_use(self) && !m[self].is_completed();
         let (origin, by) = (m[self].origin, verifier.running());
         if in_use {
             self.broken(m, 0x310, by, DDI);

@@ -5,6 +5,7 @@
 //! Windows debugger documentation, bug checks 0xC9 and 0xC4. How the real verifier finds a rule broken is not documented:
 //! each check here says what it looks at.
 
+mod answers;
 mod calls;
 mod devices;
 mod irps;

@@ -3,12 +3,21 @@
 //! Their answers take as long as they take, which is no virtual time: a reader asks, lets everything run that can run at
 //! this moment of virtual time, and then waits for the answer before any virtual time passes. So what other readers do, and
 //! in which order, does not depend on how fast the answer comes.
+//!
+//! Where virtual time is real time it need not be so: a card that is given a [`News`] says when there is something, and the
+//! reader's request is pending meanwhile, like that of a card that takes its time.
 
 #[cfg(feature = "host-card")]
 pub mod host;
 pub mod remote;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::Reset;
+
+/// What is called, from any thread, when a card outside of the model came or went or has an answer: somebody is to look.
+pub type News = Arc<dyn Fn() + Send + Sync>;
 
 /// A card whose answers come from outside of the model.
 ///
@@ -27,6 +36,20 @@ pub trait OutsideCard: Send {
     /// # Errors
     /// [`OutsideError`].
     fn finish(&mut self, answer: &mut Vec<u8>) -> Result<(), OutsideError>;
+
+    /// Nobody wants the answer to what was begun any more. If it comes late, it is not to be taken for another one.
+    fn give_up(&mut self) {}
+
+    /// From now on whatever happens is told. A card that cannot do so is waited for as ever.
+    fn tell(&mut self, news: News) {
+        _ = news;
+    }
+
+    /// How long at most until there is an answer to what was begun, or there will be none: nobody waits for it before. None
+    /// if it is there, and for a card that tells nothing.
+    fn time_left(&mut self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What is asked of a card outside.

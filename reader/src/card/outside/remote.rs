@@ -12,15 +12,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use thiserror::Error;
 
-use super::{OutsideCard, OutsideError, OutsideRequest};
+use super::{News, OutsideCard, OutsideError, OutsideRequest};
 use crate::card::Reset;
 
 /// Where vpcd listens for its first card; the next slot is one higher.
@@ -100,7 +100,12 @@ enum Asked {
 pub struct RemoteCard {
     address: SocketAddr,
     answer_limit: Duration,
+    /// Until when there has to be an answer to what was asked last.
+    deadline: Instant,
     events: Option<Receiver<Event>>,
+    /// What came while nobody waited for it.
+    early: Option<Event>,
+    news: Arc<OnceLock<News>>,
     stream: Option<TcpStream>,
     powered: bool,
     asked: Asked,
@@ -124,7 +129,7 @@ impl RemoteCard {
         let address = listener.local_addr().map_err(failed)?;
         Ok(RemoteCard::start(address, options, true, move |events, stop, _| {
             while let Ok((stream, _)) = listener.accept() {
-                if stop.load(Ordering::Relaxed) || !converse(stream, events) {
+                if stop.load(Ordering::Relaxed) || !events.converse(stream) {
                     return;
                 }
             }
@@ -140,7 +145,7 @@ impl RemoteCard {
         Ok(RemoteCard::start(address, options, false, move |events, stop, woken| {
             while !stop.load(Ordering::Relaxed) {
                 let connected = TcpStream::connect_timeout(&address, CONNECT_LIMIT);
-                if connected.is_ok_and(|stream| !converse(stream, events)) {
+                if connected.is_ok_and(|stream| !events.converse(stream)) {
                     return;
                 }
                 // Nobody there, or nobody any more. Being woken is no other thing than the pause being over.
@@ -153,17 +158,22 @@ impl RemoteCard {
         address: SocketAddr,
         options: &RemoteOptions,
         listening: bool,
-        serve: impl FnOnce(&Sender<Event>, &AtomicBool, &Receiver<()>) + Send + 'static,
+        serve: impl FnOnce(&Teller, &AtomicBool, &Receiver<()>) + Send + 'static,
     ) -> RemoteCard {
         let (sender, events) = bounded(UNREAD_MAX);
         let (wake, woken) = bounded(1);
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = stop.clone();
-        let thread = thread::spawn(move || serve(&sender, &stopping, &woken));
+        let news = Arc::new(OnceLock::new());
+        let teller = Teller { events: sender, news: news.clone() };
+        let thread = thread::spawn(move || serve(&teller, &stopping, &woken));
         RemoteCard {
             address,
             answer_limit: options.answer_limit,
+            deadline: Instant::now(),
             events: Some(events),
+            early: None,
+            news,
             stream: None,
             powered: false,
             asked: Asked::Nothing,
@@ -192,7 +202,10 @@ impl RemoteCard {
         true
     }
 
-    fn next_event(&self, deadline: Instant) -> Result<Event, RecvTimeoutError> {
+    fn next_event(&mut self, deadline: Instant) -> Result<Event, RecvTimeoutError> {
+        if let Some(event) = self.early.take() {
+            return Ok(event);
+        }
         match &self.events {
             Some(events) => events.recv_deadline(deadline),
             None => Err(RecvTimeoutError::Disconnected),
@@ -243,8 +256,7 @@ impl RemoteCard {
 
     /// The answer to what was asked last.
     fn answer(&mut self) -> Result<Vec<u8>, OutsideError> {
-        let deadline = Instant::now() + self.answer_limit;
-        match self.next_event(deadline) {
+        match self.next_event(self.deadline) {
             Ok(Event::Message(message)) => Ok(message),
             Ok(event) => {
                 self.notice(event);
@@ -267,19 +279,36 @@ fn check(address: SocketAddr, options: &RemoteOptions) -> Result<(), RemoteError
     Err(RemoteError::NotLoopback { address })
 }
 
-/// Reads messages until the connection ends. Returns whether anybody still wants to hear.
-fn converse(mut stream: TcpStream, events: &Sender<Event>) -> bool {
-    let ready = stream.set_nodelay(true).and_then(|()| stream.try_clone());
-    let Ok(writer) = ready else { return true };
-    if events.send(Event::Connected(writer)).is_err() {
-        return false;
+/// What the thread tells the card, and whoever is to look then.
+struct Teller {
+    events: Sender<Event>,
+    news: Arc<OnceLock<News>>,
+}
+
+impl Teller {
+    /// Returns whether anybody still wants to hear.
+    fn tell(&self, event: Event) -> bool {
+        let heard = self.events.send(event).is_ok();
+        if let Some(news) = self.news.get() {
+            news();
+        }
+        heard
     }
-    while let Ok(message) = read_message(&mut stream) {
-        if events.send(Event::Message(message)).is_err() {
+
+    /// Reads messages until the connection ends. Returns whether anybody still wants to hear.
+    fn converse(&self, mut stream: TcpStream) -> bool {
+        let ready = stream.set_nodelay(true).and_then(|()| stream.try_clone());
+        let Ok(writer) = ready else { return true };
+        if !self.tell(Event::Connected(writer)) {
             return false;
         }
+        while let Ok(message) = read_message(&mut stream) {
+            if !self.tell(Event::Message(message)) {
+                return false;
+            }
+        }
+        self.tell(Event::Closed)
     }
-    events.send(Event::Closed).is_ok()
 }
 
 fn read_message(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
@@ -296,7 +325,8 @@ impl OutsideCard for RemoteCard {
         // While an answer is awaited, what comes is not news. A card that went and another that came are two of them, each
         // for a look of its own.
         while self.stream.is_some() == before && matches!(self.asked, Asked::Nothing | Asked::Done | Asked::Failed(_)) {
-            let Some(Ok(event)) = self.events.as_ref().map(Receiver::try_recv) else { break };
+            let event = self.early.take().or_else(|| self.events.as_ref()?.try_recv().ok());
+            let Some(event) = event else { break };
             self.notice(event);
         }
         self.stream.is_some()
@@ -304,6 +334,7 @@ impl OutsideCard for RemoteCard {
 
     fn begin(&mut self, request: OutsideRequest<'_>) {
         self.outgoing.clear();
+        self.deadline = Instant::now() + self.answer_limit;
         self.asked = match request {
             OutsideRequest::Reset(Reset::Cold) => {
                 // There is no cold reset: power off and on.
@@ -350,6 +381,27 @@ impl OutsideCard for RemoteCard {
         }
         answer.extend_from_slice(&message);
         Ok(())
+    }
+
+    fn give_up(&mut self) {
+        if matches!(self.asked, Asked::Atr | Asked::Response) {
+            self.asked = Asked::Nothing;
+            self.hang_up();
+        }
+    }
+
+    fn tell(&mut self, news: News) {
+        // Whoever was told first goes on being told.
+        _ = self.news.set(news);
+    }
+
+    fn time_left(&mut self) -> Option<Duration> {
+        if self.news.get().is_none() || !matches!(self.asked, Asked::Atr | Asked::Response) {
+            return None;
+        }
+        self.early = self.early.take().or_else(|| self.events.as_ref()?.try_recv().ok());
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        (self.early.is_none() && !left.is_zero()).then_some(left)
     }
 }
 
