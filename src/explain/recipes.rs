@@ -280,6 +280,21 @@ fn to_second_bus(expected: &str) -> String {
 
 fn of_objects(id: &str) -> Option<Recipe> {
     Some(match id {
+        "power-irp-blocked" => Recipe {
+            // EvtIoStop does nothing with a request that the driver keeps.
+            bus: "queue = { on_stop = \"nothing\" }",
+            forward: &["mark-cancelable"],
+            steps: vec![
+                format!(
+                    "name = \"the driver keeps a request\"\nforward = {{ reader = {READER}, as = \"kept\" }}\n\
+                     expect = {{ status = \"STATUS_PENDING\" }}\n"
+                ),
+                "name = \"the system cannot go to sleep\"\npower_down = {}\n\
+                 expect = { bug_check = { code = 0x9F, parameters = [3] } }\n"
+                    .to_owned(),
+            ],
+            ..roomy()
+        },
         "object-freed" => {
             Recipe { forward: &["create-request", "complete-request"], steps: bug_check(0x10D, "7"), ..roomy() }
         }

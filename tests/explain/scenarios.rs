@@ -68,7 +68,7 @@ fn every_scenario_shows_the_failure_that_it_was_written_for() {
 
 #[test]
 fn every_bug_check_that_a_scenario_can_show_stops_its_machine_in_the_same_way() {
-    let stops: [(u32, [u64; 4]); 9] = [
+    let stops: [(u32, [u64; 4]); 10] = [
         (0x35, [0xFFFF_CF81_9112_A010, 0, 0, 0]),
         (0xC9, [0x208, 0xFFFF_CF81_9112_A010, 0, 0]),
         (0x10D, [6, 1, 0xFFFF_CF81_9112_A010, 0]),
@@ -78,6 +78,7 @@ fn every_bug_check_that_a_scenario_can_show_stops_its_machine_in_the_same_way() 
         (0x10D, [3, REQUEST, 0, 0]),
         (0x10D, [5, REQUEST, 0x1200, 0]),
         (0x10D, [7, REQUEST, 0, 0]),
+        (0x9F, [3, 0xFFFF_CF81_8E6C_1060, 0, 0]),
     ];
     for (code, [a, b, c, d]) in stops {
         let text = format!("BugCheck {code:X}, {{{a:x}, {b:x}, {c:x}, {d:x}}}\n");

@@ -95,7 +95,7 @@ pub(super) static TABLE: &[Cause] = &[
             "in EvtIoStop, acknowledge, requeue or complete each request; !wdfkd.wdfdevice <device> 2 shows what is waited for",
         ],
         source: "wdfbugcodes.h",
-        no_scenario: "no clock runs against a callback of the model: vbus says at once that nothing can end the wait (scenarios/io-stop-ignored.toml)",
+        no_scenario: "no clock runs against a callback of the model: what it keeps waiting ends in 0x9F (scenarios/io-stop-ignored.toml)",
         ..Cause::DEFAULT
     },
     Cause {
@@ -116,7 +116,6 @@ pub(super) static TABLE: &[Cause] = &[
              !wdfkd.wdfdevicequeues <device> the requests: complete, requeue or acknowledge each one in EvtIoStop",
         ],
         source: "bug check 0x9F; S/irphandlers/io/fxioqueue.cpp",
-        no_scenario: "no clock runs against a power IRP of a scenario: vbus says at once that nothing can end the wait",
         ..Cause::DEFAULT
     },
     Cause {
@@ -130,7 +129,7 @@ pub(super) static TABLE: &[Cause] = &[
         ],
         help: &["!thread <parameter 3> shows the driver that it waits in"],
         source: "bug check 0x9F",
-        no_scenario: "no clock runs against a power IRP of a scenario: vbus says at once that nothing can end the wait",
+        no_scenario: "no step of a scenario keeps the PnP manager busy while the system's power changes",
         ..Cause::DEFAULT
     },
     Cause {
