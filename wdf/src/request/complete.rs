@@ -47,7 +47,9 @@ impl Request {
         let mut fx = take_fx(m);
         let driver = fx.request(self).header.driver();
         let verified = fx.verifier_on(driver);
-        comply(m, driver, Act::Complete, "WdfRequestComplete");
+        if fx.checks_rules() {
+            comply(m, driver, Act::Complete, "WdfRequestComplete");
+        }
         if !verified || self.verify_owned(m).and_then(|()| self.verify_can_be_completed(m)).is_ok() {
             self.complete_internal(m, status, information, line);
         }
