@@ -8,7 +8,7 @@ use vbus_wdm::{IoStatus, Irp, IrpData, Machine, Major, Method, NtStatus, Paramet
 use super::{Memory, Ownership, Request, Transfer};
 use crate::compliance::{Act, comply};
 use crate::driver::Driver;
-use crate::framework::{Fx, take_fx, trace};
+use crate::framework::{take_fx, trace};
 use crate::general;
 use crate::object::Handle;
 use crate::queue::Queue;
@@ -75,7 +75,7 @@ impl Request {
             self.body(m).completed = true;
         }
         self.take_back_copy(m, driver, irp);
-        let status = translate(take_fx(m), driver, status);
+        let status = translate(m, driver, status);
         if !can_complete {
             debug_break(m, driver);
         }
@@ -227,10 +227,11 @@ impl Request {
 }
 
 /// The framework's own statuses mean nothing to others.
-fn translate(mut fx: Fx<'_>, driver: Driver, status: NtStatus) -> NtStatus {
+fn translate(m: &mut Machine, driver: Driver, status: NtStatus) -> NtStatus {
     if status.0 & 0x0FFF_0000 != FACILITY_DRIVER_FRAMEWORK {
         return status;
     }
+    let mut fx = take_fx(m);
     fx.trace(driver, &sites::REQUEST_CONVERT, [status.0.into()]);
     let translated = match status {
         STATUS_WDF_PAUSED | STATUS_WDF_BUSY => STATUS_DEVICE_BUSY,
