@@ -32,13 +32,17 @@ pub(crate) fn request_completed(m: &mut Machine, _: Option<DeviceObject>, irp: I
 
 /// RequestCompletionRoutine: the lower driver is done with the request, or it never got it.
 pub(crate) fn came_back(m: &mut Machine, request: Request) {
-    let Parts { driver, state, .. } = parts_of(m, request);
+    let mut fx = take_fx(m);
+    let Parts { driver, state, .. } = parts(&mut fx, request);
     let Some(target) = state.target else { return };
     let (shown, timed) = (state.shown(request), state.timer.is_some());
     state.completed = true;
-    trace(m, driver, &sites::COMPLETION, [shown]);
-    let mut complete = !timed || cancel_timer(m, request);
-    if complete {
+    if !timed {
+        state.references -= 1;
+    }
+    let mut complete = !timed && !state.is_out();
+    fx.trace(driver, &sites::COMPLETION, [shown]);
+    if timed && cancel_timer(m, request) {
         let state = parts_of(m, request).state;
         state.references -= 1;
         complete = !state.is_out();
@@ -131,13 +135,14 @@ fn remove_from_sent(m: &mut Machine, target: IoTarget, request: Request) -> bool
 /// CompleteSubmitted: hands the result to whoever is to have it.
 pub(crate) fn complete_submitted(m: &mut Machine, request: Request, target: IoTarget) {
     let exit = m.exit();
-    let Parts { irp, driver, moves, state, .. } = parts_of(m, request);
+    let mut fx = take_fx(m);
+    let Parts { irp, driver, moves, state, .. } = parts(&mut fx, request);
     if moves != state.moves {
         exit.undefined("WdfRequestForwardToIoQueue", "a request that is out at a target is not handed to a queue");
     }
     let routine = std::mem::take(&mut state.routine);
-    if driver.verifier_on(m) {
-        parts_of(m, request).state.formatted = false;
+    if fx.verifier_on(driver) {
+        parts(&mut fx, request).state.formatted = false;
         if let Some(irp) = irp {
             m[irp].driver_context = [0; 4];
         }

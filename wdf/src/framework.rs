@@ -67,6 +67,12 @@ impl<'m> Fx<'m> {
         }
     }
 
+    /// Whether somebody wants to hear of a driver's broken rules.
+    #[inline]
+    pub(crate) fn checks_rules(&self) -> bool {
+        self.state.checks_rules
+    }
+
     /// Whether the framework verifier is on for a driver.
     #[inline]
     pub fn verifier_on(&self, driver: Driver) -> bool {

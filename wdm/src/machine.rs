@@ -59,10 +59,22 @@ pub struct Machine {
     /// The routines whose addresses were asked for.
     pub(crate) routines: Vec<usize>,
     /// The layer above, which most calls ask for, and everybody else's state.
-    layer: Option<Box<dyn Any + Send>>,
+    layer: Layer,
     extensions: Vec<Box<dyn Any + Send>>,
     stop: Option<Box<Stop>>,
     entered: bool,
+}
+
+/// The layer above: always something, so that it is found with one look.
+struct Layer(Box<dyn Any + Send>);
+
+/// The place of a layer that nobody set.
+struct NoLayer;
+
+impl Default for Layer {
+    fn default() -> Layer {
+        Layer(Box::new(NoLayer))
+    }
 }
 
 /// What is on a machine.
@@ -191,12 +203,12 @@ impl Machine {
 
     /// Puts the layer above on the machine: one framework, which finds its state again by its type.
     pub fn set_layer<T: Any + Send>(&mut self, state: T) {
-        self.layer = Some(Box::new(state));
+        self.layer = Layer(Box::new(state));
     }
 
     /// Whether a layer is there.
     pub fn has_layer(&self) -> bool {
-        self.layer.is_some()
+        !self.layer.0.is::<NoLayer>()
     }
 
     /// The state of the layer above.
@@ -205,7 +217,7 @@ impl Machine {
     /// If there is none of this type: a mistake in the program that builds the machine, not in what it emulates.
     #[inline]
     pub fn layer<T: Any + Send>(&self) -> &T {
-        match self.layer.as_ref().and_then(|layer| layer.downcast_ref()) {
+        match self.layer.0.downcast_ref() {
             Some(layer) => layer,
             None => missing::<T>(),
         }
@@ -217,7 +229,7 @@ impl Machine {
     /// As [`Machine::layer`].
     #[inline]
     pub fn layer_mut<T: Any + Send>(&mut self) -> &mut T {
-        match self.layer.as_mut().and_then(|layer| layer.downcast_mut()) {
+        match self.layer.0.downcast_mut() {
             Some(layer) => layer,
             None => missing::<T>(),
         }

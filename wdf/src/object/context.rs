@@ -10,8 +10,9 @@ use vbus_wdm::{Exit, Machine, NtStatus};
 use super::cast::Found;
 use super::state::State;
 use super::{Allowed, Attributes, Header, Kind, Object, ObjectCallback};
+use crate::device::Device;
 use crate::driver::Driver;
-use crate::framework::{Framework, fx_mut, trace};
+use crate::framework::{Framework, fx_mut, take_fx, trace};
 use crate::pool;
 use crate::trace::sites;
 use crate::verifier::{self, CALLERS_STACK};
@@ -39,9 +40,12 @@ fn short_name(name: &str) -> &str {
 /// The context of type `T`, if the object has one; without the line that a driver's asking leaves in the log.
 #[inline]
 pub fn peek_context<T: Any + Send>(m: &mut Machine, object: Object) -> Option<&mut T> {
-    let wanted = TypeId::of::<T>();
-    let slot = object.header(m).contexts.iter_mut().find(|slot| slot.type_id == wanted)?;
-    slot.value.downcast_mut()
+    // What drivers look at all the time lies with their devices.
+    let header = match object.kind {
+        Kind::Device => &mut take_fx(m).into_device(Device(object)).header,
+        _ => object.header(m),
+    };
+    header.contexts.iter_mut().find_map(|slot| slot.value.downcast_mut())
 }
 
 /// WdfObjectGetTypedContext. A missing one leaves a warning with the type's name, which begins in C with `prefix`.

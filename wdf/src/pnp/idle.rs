@@ -438,6 +438,9 @@ impl Device {
     pub(crate) fn power_dereference(self, m: &mut Machine) {
         let idle = self.idle(m);
         idle.io_count -= 1;
+        if idle.io_count >= 0 && idle.only_counts() {
+            return;
+        }
         if idle.io_count < 0 {
             let driver = self.driver(m);
             let arguments = [self.object().handle(), self.device_object(m).address()];

@@ -90,8 +90,9 @@ impl Queue {
     }
 
     fn presenting(self, m: &mut Machine, request: Request, driver: Driver, site: &'static Site) {
-        trace(m, driver, site, [request.0.handle()]);
-        request.presented(m);
+        let mut fx = take_fx(m);
+        fx.trace(driver, site, [request.0.handle()]);
+        fx.request(request).presented();
     }
 
     /// Completes a read or write of nothing. The lines come in the order that the framework's four copies of this

@@ -171,7 +171,7 @@ impl Queue {
         }
         let request = Request::reserve(m, driver, device, self);
         let Some(allocate) = policy.for_reserved_request else { return Ok(request) };
-        request.presented(m);
+        take_fx(m).request(request).presented();
         m.boundary("EvtIoAllocateResourcesForReservedRequest");
         if let Err(status) = allocate(m, self, request) {
             trace(m, driver, &sites::RESERVED_REFUSED, [status.0.into()]);
@@ -191,7 +191,7 @@ impl Queue {
         let Some(allocate) = self.body(m).reserve.as_ref().and_then(|reserve| reserve.policy.for_request) else {
             return true;
         };
-        request.presented(m);
+        take_fx(m).request(request).presented();
         m.boundary("EvtIoAllocateRequestResources");
         let allocated = allocate(m, self, request).is_ok();
         if !request.0.exists(m) || request.current_irp(m) != Some(irp) {

@@ -7,7 +7,7 @@ use vbus_wdm::{FileObject, Machine, Major, NtStatus, Parameters};
 
 use super::{Dispatch, PowerState, Queue};
 use crate::compliance::{Act, comply};
-use crate::framework::trace;
+use crate::framework::{take_fx, trace};
 use crate::request::Request;
 use crate::trace::sites;
 use crate::verifier::debug_break;
@@ -96,7 +96,7 @@ impl Queue {
                 let body = self.body(m);
                 body.own(request);
                 request.back_to_driver(m);
-                request.presented(m);
+                take_fx(m).request(request).presented();
                 return Ok(request);
             }
             trace(m, driver, &sites::QUEUE_RETRIEVE_ZERO_LENGTH, [request.0.handle(), handle]);

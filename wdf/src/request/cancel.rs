@@ -24,6 +24,12 @@ impl RequestBody {
         self.moves += 1;
         self.irp
     }
+
+    /// The driver has seen the request.
+    #[inline]
+    pub(crate) fn presented(&mut self) {
+        self.presented = true;
+    }
 }
 
 impl Request {
@@ -60,12 +66,6 @@ impl Request {
         body.moves += 1;
         let queue = body.queue;
         request_step(m, self, |_| RequestStep::Driver(queue));
-    }
-
-    /// The driver has seen the request.
-    #[inline]
-    pub(crate) fn presented(self, m: &mut Machine) {
-        self.body(m).presented = true;
     }
 
     pub(crate) fn was_presented(self, m: &mut Machine) -> bool {

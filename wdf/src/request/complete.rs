@@ -8,7 +8,7 @@ use vbus_wdm::{IoStatus, Irp, IrpData, Machine, Major, Method, NtStatus, Paramet
 use super::{Memory, Ownership, Request, Transfer};
 use crate::compliance::{Act, comply};
 use crate::driver::Driver;
-use crate::framework::{Fx, take_fx, trace};
+use crate::framework::{take_fx, trace};
 use crate::general;
 use crate::object::Handle;
 use crate::queue::Queue;
@@ -47,7 +47,9 @@ impl Request {
         let mut fx = take_fx(m);
         let driver = fx.request(self).header.driver();
         let verified = fx.verifier_on(driver);
-        comply(m, driver, Act::Complete, "WdfRequestComplete");
+        if fx.checks_rules() {
+            comply(m, driver, Act::Complete, "WdfRequestComplete");
+        }
         if !verified || self.verify_owned(m).and_then(|()| self.verify_can_be_completed(m)).is_ok() {
             self.complete_internal(m, status, information, line);
         }
@@ -73,7 +75,7 @@ impl Request {
             self.body(m).completed = true;
         }
         self.take_back_copy(m, driver, irp);
-        let status = translate(take_fx(m), driver, status);
+        let status = translate(m, driver, status);
         if !can_complete {
             debug_break(m, driver);
         }
@@ -225,10 +227,11 @@ impl Request {
 }
 
 /// The framework's own statuses mean nothing to others.
-fn translate(mut fx: Fx<'_>, driver: Driver, status: NtStatus) -> NtStatus {
+fn translate(m: &mut Machine, driver: Driver, status: NtStatus) -> NtStatus {
     if status.0 & 0x0FFF_0000 != FACILITY_DRIVER_FRAMEWORK {
         return status;
     }
+    let mut fx = take_fx(m);
     fx.trace(driver, &sites::REQUEST_CONVERT, [status.0.into()]);
     let translated = match status {
         STATUS_WDF_PAUSED | STATUS_WDF_BUSY => STATUS_DEVICE_BUSY,
