@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use vbus::Scenario;
-use vbus::budget::{Edge, edges};
+use vbus::budget::{Edge, RequestKind, edges};
 use vbus::run::Outcome;
 use vbus::scenario::bus::{Bus, Format, ForwardToParent, Preprocess, SentRequest, Target};
 use vbus::scenario::driver::{Call, DriverCode};
@@ -130,4 +130,37 @@ fn every_reader_of_every_bus_has_an_edge_of_its_own() {
     let found = edges(&parse(buses.to_owned()));
     let short: Vec<_> = found.iter().map(|edge| (edge.bus.as_str(), edge.reader, edge.minimum, edge.fits)).collect();
     assert_eq!(short, [("a", 1, Some(5), false), ("a", 2, Some(4), false), ("b", 1, Some(5), true)]);
+}
+
+/// A bus that forwards what is read from it and written to it.
+fn transfers(options: &str, extra_stack: i8) -> Scenario {
+    parse(format!(
+        "[[bus]]\nname = \"vbus\"\nextra_stack = {extra_stack}\n{options}\n\
+         [bus.driver]\nread = [\"format\", \"set-completion-routine\", \"send\"]\n\
+         write = [\"format\", \"set-completion-routine\", \"send\"]\n\
+         [[bus.reader]]\nid = 7\n\
+         [[step]]\nopen = {{ as = \"device\" }}\n\
+         [[step]]\nread = {{ handle = \"device\", length = 4, offset = 7 }}\n\
+         [[step]]\nwrite = {{ handle = \"device\", data = \"01\", offset = 7 }}\n"
+    ))
+}
+
+#[test]
+fn reads_and_writes_have_edges_of_their_own_that_no_preprocess_callback_takes_a_location_from() {
+    let mut both = 0;
+    for options in ["", "preprocess = \"copy\"", "preprocess = \"skip\"", "remove_lock = true"] {
+        for extra_stack in 0..5 {
+            let scenario = transfers(options, extra_stack);
+            let found = edges(&scenario);
+            let kinds: Vec<_> = found.iter().map(|edge| edge.request).collect();
+            assert_eq!(kinds, [RequestKind::Control, RequestKind::Read, RequestKind::Write]);
+            let outcome = scenario.run().unwrap();
+            for (edge, step) in found[1..].iter().zip(&outcome.steps[1..]) {
+                let refused = step.log.iter().any(|line| line.message.starts_with("Cannot reallocate PIRP"));
+                assert_eq!(edge.fits, !refused, "{options}, {extra_stack}: {edge:?}");
+            }
+            both += usize::from(found[1].fits != found[0].fits);
+        }
+    }
+    assert_eq!(both, 1, "where the callback copies, there is a size that does for reads and not for controls");
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use vbus::Scenario;
-use vbus::budget::{self, Edge};
+use vbus::budget::{self, Edge, RequestKind};
 use vbus::style::{BOLD, GREEN, PLAIN, RED};
 
 use super::text::{count, write_wrapped};
@@ -72,16 +72,26 @@ fn write_row(f: &mut fmt::Formatter<'_>, edge: &Edge) -> fmt::Result {
         Edge { fits: true, spare, .. } => format!("{GREEN}fits{PLAIN}, {spare} spare"),
         _ => format!("{RED}{} short{PLAIN}", need - have),
     };
+    let kind = match edge.request {
+        RequestKind::Control => "",
+        RequestKind::Read => ", a read",
+        RequestKind::Write => ", a write",
+    };
     writeln!(
         f,
-        "  {bus:<12} {reader:>6}  {bus_stack_size:>9}  {irp_stack_count:>3}  {current_location:>10}  {have:>4}  {need:>5}  {verdict}"
+        "  {bus:<12} {reader:>6}  {bus_stack_size:>9}  {irp_stack_count:>3}  {current_location:>10}  {have:>4}  {need:>5}  {verdict}{kind}"
     )
 }
 
 fn write_fix(f: &mut fmt::Formatter<'_>, edge: &Edge) -> fmt::Result {
     let Edge { bus, reader, bus_stack_size: size, have, need, minimum, .. } = edge;
+    let what = match edge.request {
+        RequestKind::Control => "request",
+        RequestKind::Read => "read",
+        RequestKind::Write => "write",
+    };
     let error = format!(
-        "{RED}error{PLAIN}{BOLD}: {bus} cannot forward a program's request to reader {reader}: \
+        "{RED}error{PLAIN}{BOLD}: {bus} cannot forward a program's {what} to reader {reader}: \
          it leaves {have} for lower drivers, and the target needs {need}{PLAIN}"
     );
     let help = match minimum {
