@@ -303,19 +303,20 @@ fn of_objects(id: &str) -> Option<Recipe> {
     })
 }
 
+/// How many locations the target needs and how many the request has left, by the text or as is usual.
+fn needed_and_left(recipe: &mut Recipe, numbers: Option<&Locations>, usually_left: i8) -> (i8, i8) {
+    let said = numbers.map(|numbers| (numbers.need.as_ref(), numbers.have.as_ref()));
+    let (need, have) = said.unwrap_or_default();
+    (
+        recipe.number(need.map(|need| need.value), "what the target needs", USUAL),
+        recipe.number(have.map(|have| have.value), "what the request has left", usually_left),
+    )
+}
+
 /// As many locations as the text says, or as the story has.
 fn too_small(numbers: Option<&Locations>) -> Recipe {
     let mut recipe = Recipe::default();
-    let need = recipe.number(
-        numbers.and_then(|numbers| numbers.need.as_ref()).map(|need| need.value),
-        "what the target needs",
-        USUAL,
-    );
-    let have = recipe.number(
-        numbers.and_then(|numbers| numbers.have.as_ref()).map(|have| have.value),
-        "what the request has left",
-        1,
-    );
+    let (need, have) = needed_and_left(&mut recipe, numbers, 1);
     // Below a bus is at least its PDO, and a reader's stack has at least two devices.
     let have = have.clamp(1, MOST - 1);
     let need = need.clamp(have + 1, MOST);
@@ -330,16 +331,7 @@ fn too_small(numbers: Option<&Locations>) -> Recipe {
 /// A second reader whose stack the request is big enough for.
 fn smaller_target(numbers: Option<&Locations>) -> Recipe {
     let mut recipe = Recipe { verifier: true, ..Recipe::default() };
-    let need = recipe.number(
-        numbers.and_then(|numbers| numbers.need.as_ref()).map(|need| need.value),
-        "what the target needs",
-        USUAL,
-    );
-    let have = recipe.number(
-        numbers.and_then(|numbers| numbers.have.as_ref()).map(|have| have.value),
-        "what the request has left",
-        2,
-    );
+    let (need, have) = needed_and_left(&mut recipe, numbers, 2);
     let have = have.clamp(2, MOST - 1);
     let need = need.clamp(have + 1, MOST);
     recipe.extra_stack = have - 1;

@@ -211,7 +211,8 @@ fn article(record: &Record, at: usize, request: &Request, lines: &Lines) -> Stri
     let mut facts = vec![words::locations(request.stack_count)];
     facts.extend(request.irp.iter().map(|irp| format!("IRP <span class=\"mono\">{irp}</span>")));
     facts.extend(request.handles.iter().map(|handle| format!("WDFREQUEST <span class=\"mono\">{handle}</span>")));
-    if request.information > 0 {
+    // That it is nothing is news where a program wanted something.
+    if request.information > 0 || request.kind == Kind::Io && request.success {
         facts.push(format!("Information {}", request.information));
     }
     let why = reason::of(record, request).map(|why| format!("<pre class=\"why\">{}</pre>", escape(&why)));
